@@ -1,0 +1,1 @@
+"""Plan and write the demonstrations for alignment fine-tuning."""

@@ -1,0 +1,1 @@
+"""Plan and write the MSM corpus: spec -> domains -> subdomains -> assertions -> types -> ideas -> documents."""

@@ -1,0 +1,1 @@
+"""Evaluations as Inspect tasks: item and opinion banks, likelihood and generated scoring, contamination gate."""

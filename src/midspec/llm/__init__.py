@@ -1,0 +1,1 @@
+"""The only place that talks to a writer or judge: prompts, replies, writers, fan-out, offline stand-in."""

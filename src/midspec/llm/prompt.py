@@ -1,0 +1,120 @@
+"""A prompt is a Jinja file beside the stage that uses it, and a strict parser for the reply.
+
+A stage asks through `PromptTemplate`; who answers (the offline writer, a language model) is not its concern. The offline
+writer reads the template's name and variables, a language model reads the rendered text; both answer in the same form,
+and the same parser reads it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.resources import files
+from typing import Any, Generic, TypeVar
+
+from jinja2 import Environment, StrictUndefined
+from pydantic import BaseModel, ValidationError
+
+T = TypeVar("T")
+M = TypeVar("M", bound=BaseModel)
+
+_JINJA = Environment(undefined=StrictUndefined, keep_trailing_newline=False, trim_blocks=True, lstrip_blocks=True)
+
+
+class BadReplyError(ValueError):
+    """A reply that cannot be used. `reason` is one of: refused, truncated, unparseable, off-spec."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One request: everything that decides the reply."""
+
+    template: str
+    """Template name, e.g. `corpus/document`."""
+    system: str
+    """The long part shared by many requests (the spec); providers can cache it."""
+    user: str
+    variables: Mapping[str, Any]
+    """What the template was rendered with; the offline writer answers from these."""
+    sample: int
+    """Sample index: another index asks for another reply to the same request."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came back, before anybody parsed it."""
+
+    text: str
+    stop_reason: str = "stop"
+    """`stop`, `max_tokens`, `refusal` or `error`."""
+    input_tokens: int = 0
+    output_tokens: int = 0
+    dollars: float = 0.0
+
+
+class PromptTemplate(Generic[T]):
+    """A Jinja file `<stage>/prompts/<name>.jinja` with two blocks, `system` and `user`, and the parser of its replies."""
+
+    def __init__(self, name: str, parse: Callable[[str], T]) -> None:
+        """`name` is `stage/file`; `parse` raises BadReplyError for a reply it cannot use."""
+        self.name = name
+        self.parse = parse
+
+    @cached_property
+    def source(self) -> str:
+        """The template's text."""
+        stage, file = self.name.split("/")
+        return files("midspec").joinpath(stage, "prompts", f"{file}.jinja").read_text(encoding="utf-8")
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the template's text: a changed prompt is a changed step."""
+        return hashlib.sha256(self.source.encode()).hexdigest()
+
+    def ask(self, variables: Mapping[str, Any], sample: int = 0) -> Ask:
+        """Render with `variables` (every one the template names must be there)."""
+        template = _JINJA.from_string(self.source)
+        context = template.new_context(dict(variables))
+        text = {block: "".join(template.blocks[block](context)).strip() for block in ("system", "user")}
+        return Ask(self.name, text["system"], text["user"], variables, sample)
+
+
+def between_tags(text: str, tag: str) -> str:
+    """The stripped text inside the one `<tag>...</tag>` of a reply.
+
+    Raises BadReplyError where the tag is missing, unclosed, empty or there more than once: a reply without its closing
+    tag is cut or rambling, and must not reach a corpus.
+    """
+    found = re.findall(rf"<{tag}>(.*?)</{tag}>", text, flags=re.DOTALL)
+    if len(found) != 1 or text.count(f"<{tag}>") != 1 or text.count(f"</{tag}>") != 1:
+        raise BadReplyError("unparseable", f"expected exactly one <{tag}>...</{tag}>, found {len(found)}")
+    inner = found[0].strip()
+    if not inner:
+        raise BadReplyError("unparseable", f"<{tag}> is empty")
+    return inner
+
+
+def json_reply(model: type[M], tag: str = "json") -> Callable[[str], M]:
+    """A parser for replies whose answer is one JSON value inside `<tag>`, validated as `model`."""
+
+    def parse(text: str) -> M:
+        inner = between_tags(text, tag)
+        try:
+            return model.model_validate(json.loads(inner))
+        except json.JSONDecodeError as error:
+            raise BadReplyError("unparseable", f"not JSON: {error}") from error
+        except ValidationError as error:
+            problem = error.errors()[0]
+            where = ".".join(str(part) for part in problem["loc"])
+            raise BadReplyError("unparseable", f"{where}: {problem['msg']}") from error
+
+    return parse

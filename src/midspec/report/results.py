@@ -1,0 +1,219 @@
+"""The form of `runs/<name>/results.json`: all that a report shows, and all that a script needs. See docs/results.md."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from midspec.errors import InputError
+from midspec.records import ChatExample, Document
+
+VERSION = 1
+
+
+class Part(BaseModel):
+    """Base: unknown keys rejected, so that a reader of another version fails loudly."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Score(Part):
+    """One arm on one evaluation, over items and seeds. Intervals are 95%, clustered by topic."""
+
+    n: int
+    """Answers counted: items x seeds."""
+    items: int
+    rate: float | None
+    """Share of decided answers that are value-aligned."""
+    low: float | None
+    high: float | None
+    shift: float | None
+    """Mean change of the log-odds of the aligned answer against the baseline arm, paired by item, in nats. None for
+    generated answers; 0 for the baseline itself."""
+    shift_low: float | None
+    shift_high: float | None
+    undecided: int
+    """Answers without a choice (likelihood: exact ties; generated: neither answer recognised)."""
+    position_bias: float | None
+    """Share of items whose choice follows the order they were named in; None where no order is shown."""
+
+
+class Contrast(Part):
+    """Difference of two arms on one evaluation, paired by item: `arm` minus `versus`."""
+
+    eval: str
+    arm: str
+    versus: str
+    n: int
+    rate: float | None
+    """Difference of rates."""
+    rate_low: float | None
+    rate_high: float | None
+    shift: float | None
+    """Difference of log-odds in nats."""
+    shift_low: float | None
+    shift_high: float | None
+
+
+class Checkpoint(Part):
+    """What one seed of an arm was evaluated on."""
+
+    seed: int
+    checkpoint: str | None
+    """Folder, relative to the workspace; None = the base model itself."""
+    parents: list[str]
+    """Fingerprints of its training steps, first to last."""
+
+
+class Arm(Part):
+    """One condition."""
+
+    msm: str | None
+    aft: bool
+    checkpoint: str | None
+    """The first seed's folder."""
+    parents: list[str]
+    """The first seed's training steps."""
+    seeds: list[Checkpoint]
+    evals: dict[str, Score]
+
+
+class Curve(Part):
+    """Training loss of one step."""
+
+    step: str
+    """`midtrain/affordability-<fingerprint>`."""
+    kind: Literal["midtrain", "finetune"]
+    label: str
+    """E.g. `midtrain affordability, seed 0`."""
+    tokens: int
+    updates: int
+    seconds: float
+    points: list[tuple[int, float]]
+    """(update, loss)"""
+
+
+class SectionCoverage(Part):
+    """How much of a corpus teaches one section of its spec."""
+
+    section: str
+    documents: int
+    words: int
+
+
+class CorpusSummary(Part):
+    """One corpus: size, spread, samples that can be traced."""
+
+    spec: str
+    """Name in the recipe."""
+    spec_file: str
+    spec_sha256: str
+    writer: str
+    documents: int
+    words: int
+    document_types: dict[str, int]
+    coverage: list[SectionCoverage]
+    rejected: dict[str, int]
+    """Replies or documents refused, by reason."""
+    samples: list[Document]
+    """A few, spread over sections."""
+    passages: dict[str, str]
+    """Document id -> the passage it teaches, verbatim."""
+
+
+class Demonstrations(Part):
+    """The demonstrations all AFT arms share."""
+
+    writer: str
+    examples: int
+    kinds: dict[str, int]
+    rejected: dict[str, int]
+    samples: list[ChatExample]
+
+
+class GateFinding(Part):
+    """An evaluation item found in training data."""
+
+    item: str
+    source: str
+    """`corpus/affordability` or `demonstrations`."""
+    row: str
+    """Id of the document or demonstration."""
+    overlap: str
+    """The shared words."""
+
+
+class Gate(Part):
+    """The contamination gate. Items found are left out of every arm's numbers."""
+
+    checked_items: int
+    checked_rows: int
+    findings: list[GateFinding]
+
+
+class StepSummary(Part):
+    """One step of the run."""
+
+    kind: str
+    name: str
+    fingerprint: str
+    seconds: float
+    summary: dict[str, Any]
+
+
+
+
+class Results(Part):
+    """See the module."""
+
+    version: Literal[1] = VERSION
+    name: str
+    description: str
+    fingerprint: str
+    """Of everything the numbers depend on: recipe and step fingerprints."""
+    created: str
+    """ISO 8601, UTC."""
+    midspec: str
+    """Version."""
+    code: dict[str, Any]
+    """Git commit and whether the tree was changed."""
+    packages: dict[str, str]
+    machine: dict[str, Any]
+    recipe: dict[str, Any]
+    """The experiment as run, defaults filled in."""
+    command: list[str]
+    """Commands that repeat it."""
+    writer: str
+    judge: str
+    model: dict[str, Any]
+    """Name and origin (source, revision or sha256)."""
+    split: dict[str, str]
+    """Evaluation -> split asked."""
+    arms: dict[str, Arm]
+    contrasts: list[Contrast]
+    curves: list[Curve]
+    corpora: list[CorpusSummary]
+    demonstrations: Demonstrations | None
+    gate: Gate
+    steps: list[StepSummary]
+    seconds: dict[str, float]
+    """Step (`kind/name-fingerprint`) -> seconds it took when it was made."""
+    dollars: float
+    notes: list[str] = Field(default_factory=list)
+    """What a reader must know: offline writer, deviations from the paper's recipe, excluded items."""
+
+
+def read_results(path: Path) -> Results:
+    """Raises InputError for a missing file, damaged JSON, or a file of another version."""
+    try:
+        return Results.model_validate_json(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}; run the recipe first") from error
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = ".".join(str(part) for part in problem["loc"]) or "file"
+        raise InputError(
+            f"{path} is not a results file of version {VERSION}: {where}: {problem['msg']}; run the recipe again"
+        ) from error

@@ -1,0 +1,1 @@
+"""Intervals and paired differences. Pure functions: no disk, no network."""

@@ -1,0 +1,1 @@
+"""Base models, packing and masks, midtraining, fine-tuning."""

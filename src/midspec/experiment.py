@@ -6,7 +6,7 @@ Sources of defaults: (paper) arXiv 2605.02087; (ours) chosen here and recorded, 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
@@ -260,13 +260,24 @@ def load_recipe(path: str | Path, *, profile: str | None = None, overrides: list
             )
         data = _merged(data, profiles[profile])
     for override in overrides or []:
-        data = _merged(data, _override(override))
+        data = _merged(data, parse_override(override))
     _localise(data, file.parent)
     try:
         return Experiment.model_validate(data)
     except ValidationError as error:
         lines = [f"  {_describe(problem)}" for problem in error.errors()]
         raise InputError("\n".join([f"recipe {str(path)!r} has {len(lines)} problem(s):", *lines])) from error
+
+
+C = TypeVar("C", bound=BaseModel)
+
+
+def validated(config: type[C], **values: Any) -> C:
+    """`config(**values)` with an InputError instead of a ValidationError, for values from command-line options."""
+    try:
+        return config(**values)
+    except ValidationError as error:
+        raise InputError("; ".join(_describe(problem) for problem in error.errors())) from error
 
 
 def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
@@ -280,7 +291,8 @@ def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
-def _override(text: str) -> dict[str, Any]:
+def parse_override(text: str) -> dict[str, Any]:
+    """`a.b=1` as `{"a": {"b": 1}}`; the value is YAML. Raises InputError for text of another form."""
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
         raise InputError(f"--set {text!r} cannot be read; expected key=value, e.g. --set corpus.documents=100")

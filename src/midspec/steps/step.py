@@ -33,6 +33,8 @@ class Step:
     inputs: Mapping[str, Step] = field(default_factory=dict)
     resumable: bool = False
     """Whether the function can go on from what an interrupted run left in its work folder."""
+    source: Path | None = None
+    """Where an import reads from. Its content, not its place, decides the result: the config holds the hash."""
 
     @cached_property
     def fingerprint(self) -> str:
@@ -77,6 +79,8 @@ class Context:
     compute: ComputeConfig
     """How to run, never what comes out: device, threads, micro-batch."""
     fingerprint: str = ""
+    source: Path | None = None
+    """`Step.source`."""
 
 
 def in_order(targets: list[Step]) -> list[Step]:

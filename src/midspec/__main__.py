@@ -1,0 +1,5 @@
+"""`python -m midspec` is the `midspec` command."""
+
+from midspec.cli import main
+
+main()

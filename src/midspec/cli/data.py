@@ -1,0 +1,99 @@
+"""`midspec corpus build` and `midspec aft build`: the data stages outside a recipe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from midspec.cli.options import copy_out, identity_options, json_option, print_json, workspace_option
+
+if TYPE_CHECKING:
+    from midspec.steps import Step
+
+
+@click.group()
+def corpus() -> None:
+    """Write and look at midtraining corpora."""
+
+
+@corpus.command("build")
+@click.option("--spec", "spec_path", required=True, help="Spec file, or the name of a packaged spec.")
+@click.option("--writer", default="offline", show_default=True, help="Who writes: `offline`, the writer without a model.")
+@click.option("--documents", type=int, default=200, show_default=True)
+@click.option("--document-types", type=int, default=20, show_default=True, help="Document types per subdomain.")
+@click.option("--ideas", type=int, default=25, show_default=True, help="Ideas per subdomain and document type.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@identity_options
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="JSONL file to write.")
+@workspace_option
+@json_option
+def corpus_build(
+    spec_path: str, writer: str, documents: int, document_types: int, ideas: int, seed: int, model_name: str,
+    provider_name: str, out: Path, workspace: Path, as_json: bool,
+) -> None:  # fmt: skip
+    """Write a corpus about one spec. `midspec trace ID` follows any of its rows back to the spec."""
+    from midspec.corpus.step import corpus_step
+    from midspec.experiment import CorpusConfig, validated
+    from midspec.spec import Identity, read_spec
+
+    spec = read_spec(spec_path)
+    config = validated(CorpusConfig, documents=documents, document_types=document_types, ideas=ideas, seed=seed)
+    identity = validated(Identity, model_name=model_name, provider_name=provider_name)
+    step = corpus_step(_file_name(spec.name), spec, identity, writer, config)
+    _make(step, "documents.jsonl", out, workspace, as_json)
+
+
+@click.group()
+def aft() -> None:
+    """Write demonstrations for alignment fine-tuning."""
+
+
+@aft.command("build")
+@click.option("--preferences", default="cheese", show_default=True, help="Preference set: packaged name or YAML file.")
+@click.option("--writer", default="offline", show_default=True)
+@click.option("--samples", type=int, default=72, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True)
+@identity_options
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="JSONL file to write.")
+@workspace_option
+@json_option
+def aft_build(
+    preferences: str, writer: str, samples: int, seed: int, model_name: str, provider_name: str, out: Path,
+    workspace: Path, as_json: bool,
+) -> None:  # fmt: skip
+    """Write demonstrations that state preferences and never a reason."""
+    from midspec.aft.step import demonstrations_step
+    from midspec.experiment import AftConfig, validated
+    from midspec.spec import Identity
+
+    identity = validated(Identity, model_name=model_name, provider_name=provider_name)
+    config = validated(AftConfig, preferences=preferences, samples=samples, seed=seed)
+    step = demonstrations_step(identity, writer, config)
+    _make(step, "demonstrations.jsonl", out, workspace, as_json)
+
+
+def _file_name(name: str) -> str:
+    """A spec file may be called anything; a step folder may not."""
+    return "".join(character if character.isalnum() and character.isascii() else "-" for character in name)[:60] or "spec"
+
+
+def _make(step: Step, file: str, out: Path, workspace: Path, as_json: bool) -> None:
+    from midspec.experiment import ComputeConfig
+    from midspec.steps import Store
+    from midspec.steps.local import run_steps
+    from midspec.steps.progress import Reporter
+
+    store = Store(workspace)
+    with Reporter() as reporter:
+        run_steps([step], store, ComputeConfig(), reporter)
+    folder = store.find(step)
+    assert folder is not None
+    copy_out(folder / file, out)
+    record = store.record(folder)
+    if as_json:
+        print_json({"out": str(out), "step": str(folder), "fingerprint": record.fingerprint, "summary": record.summary})
+    else:
+        counts = ", ".join(f"{value:,} {key}" for key, value in record.summary.items() if isinstance(value, int))
+        click.echo(f"{out}: {counts} (step {folder})")

@@ -1,0 +1,113 @@
+"""`midspec train midtrain | finetune`: the training stages outside a recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from midspec.cli.options import copy_out, json_option, print_json, workspace_option
+
+if TYPE_CHECKING:
+    from midspec.experiment import TrainConfig
+    from midspec.steps import Step
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@click.group()
+def train() -> None:
+    """Midtrain and fine-tune outside a recipe."""
+
+
+def _training_options(command: F) -> F:
+    for option in (
+        click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="E.g. --set learning_rate=1e-3."),
+        click.option("--seed", type=int, default=0, show_default=True),
+        click.option("--chat-template", type=click.Choice(["chatml"]), help="For base models without a chat format."),
+        click.option("--out", type=click.Path(path_type=Path), required=True, help="New folder for the result."),
+        click.option("--model", required=True, help="Hub id, local folder or bundled name."),
+        workspace_option,
+        json_option,
+    ):
+        command = option(command)
+    return command
+
+
+@train.command("midtrain")
+@click.option("--corpus", type=click.Path(path_type=Path), required=True, help="JSONL of documents.")
+@_training_options
+def midtrain(
+    corpus: Path, model: str, out: Path, seed: int, chat_template: str | None, overrides: tuple[str, ...],
+    workspace: Path, as_json: bool,
+) -> None:  # fmt: skip
+    """Train MODEL on a corpus by next-token prediction, all tokens."""
+    from midspec.steps.imported import import_step
+    from midspec.train.config import midtrain_step
+    from midspec.train.models import resolve
+
+    source = import_step("import", "corpus", corpus, "documents.jsonl")
+    step = midtrain_step("by-hand", resolve(model, chat_template), _train_config(overrides), seed, source)
+    _make(step, out, workspace, as_json)
+
+
+@train.command("finetune")
+@click.option("--demonstrations", type=click.Path(path_type=Path), required=True, help="JSONL of chat examples.")
+@click.option("--parent", type=click.Path(path_type=Path), help="Result of `midtrain`, continued; none = from the base.")
+@_training_options
+def finetune(
+    demonstrations: Path, parent: Path | None, model: str, out: Path, seed: int, chat_template: str | None,
+    overrides: tuple[str, ...], workspace: Path, as_json: bool,
+) -> None:  # fmt: skip
+    """Train on demonstrations, assistant tokens only, continuing the parent's adapter."""
+    from midspec.steps.imported import import_step
+    from midspec.train.config import finetune_step
+    from midspec.train.models import resolve
+
+    data = import_step("import", "demonstrations", demonstrations, "demonstrations.jsonl")
+    before = import_step("import", "parent", checkpoint_folder(parent), "checkpoint") if parent else None
+    ref = resolve(model, chat_template)
+    step = finetune_step("by-hand", ref, _train_config(overrides), seed, before, data, ())
+    _make(step, out, workspace, as_json)
+
+
+def checkpoint_folder(folder: Path) -> Path:
+    """The weights inside a training result, or `folder` itself where it holds them directly."""
+    from midspec.errors import InputError
+
+    inner = folder / "checkpoint" if (folder / "checkpoint").is_dir() else folder
+    if not any((inner / name).is_file() for name in ("adapter_model.safetensors", "model.safetensors")):
+        raise InputError(
+            f"{folder} holds no adapter_model.safetensors or model.safetensors; expected what `midspec train` wrote"
+        )
+    return inner
+
+
+def _train_config(overrides: tuple[str, ...]) -> TrainConfig:
+    from midspec.experiment import TrainConfig, parse_override, validated
+
+    values: dict[str, Any] = {}
+    for override in overrides:
+        values.update(parse_override(override))
+    return validated(TrainConfig, **values)
+
+
+def _make(step: Step, out: Path, workspace: Path, as_json: bool) -> None:
+    from midspec.experiment import ComputeConfig
+    from midspec.steps import Store
+    from midspec.steps.local import run_steps
+    from midspec.steps.progress import Reporter
+
+    store = Store(workspace)
+    with Reporter() as reporter:
+        run_steps([step], store, ComputeConfig(), reporter)
+    folder = store.find(step)
+    assert folder is not None
+    copy_out(folder, out)
+    record = store.record(folder)
+    if as_json:
+        print_json({"out": str(out), "step": str(folder), "fingerprint": record.fingerprint, "summary": record.summary})
+    else:
+        click.echo(f"{out}: " + ", ".join(f"{key} {value}" for key, value in record.summary.items() if value))

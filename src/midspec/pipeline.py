@@ -1,0 +1,95 @@
+"""The whole flow on one screen: what a recipe asks for, as steps in run order.
+
+spec -> corpus -> midtrain -+
+spec -> demonstrations -----+-> finetune -> evaluate -> report
+
+Building the graph computes every fingerprint and runs nothing; it loads no torch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from midspec.aft.step import demonstrations_step
+from midspec.corpus.step import corpus_step
+from midspec.evals.config import evaluate_step, gate_step
+from midspec.experiment import ArmConfig, Experiment
+from midspec.spec import ModelSpec, read_spec
+from midspec.steps.step import Step, in_order
+from midspec.train.config import finetune_step, midtrain_step
+from midspec.train.models import ModelRef, resolve
+
+
+@dataclass
+class Pipeline:
+    """The steps of one experiment, by what they are for."""
+
+    experiment: Experiment
+    model: ModelRef
+    specs: dict[str, ModelSpec]
+    corpora: dict[str, Step] = field(default_factory=dict)
+    """Spec name -> corpus."""
+    demonstrations: Step | None = None
+    midtrained: dict[tuple[str, int], Step] = field(default_factory=dict)
+    """(spec name, seed) -> midtraining."""
+    checkpoints: dict[tuple[str, int], Step | None] = field(default_factory=dict)
+    """(arm, seed) -> the last training step of the arm; None = the base model itself."""
+    gate: Step | None = None
+    evaluations: dict[tuple[str, int, str], Step] = field(default_factory=dict)
+    """(arm, seed, evaluation) -> evaluation."""
+
+    @property
+    def steps(self) -> list[Step]:
+        """All steps, inputs first."""
+        gate = [self.gate] if self.gate else []
+        return in_order([*gate, *self.evaluations.values()])
+
+    def lineage(self, arm: str, seed: int) -> list[Step]:
+        """Training steps of an arm, first to last."""
+        last = self.checkpoints[arm, seed]
+        parent = last.inputs.get("parent") if last else None
+        return [step for step in (parent, last) if step is not None]
+
+
+def build(experiment: Experiment) -> Pipeline:
+    """The pipeline of `experiment`. Raises InputError where a spec, bank or model cannot be used."""
+    model = resolve(experiment.model, experiment.chat_template)
+    specs = {name: read_spec(path) for name, path in experiment.specs.items()}
+    flow = Pipeline(experiment, model, specs)
+    identity, writer = experiment.identity, experiment.writer
+
+    taught = [name for name in specs if any(arm.msm == name for arm in experiment.arms.values())]
+    for name in taught:
+        flow.corpora[name] = corpus_step(name, specs[name], identity, writer, experiment.corpus)
+    if any(arm.aft for arm in experiment.arms.values()):
+        flow.demonstrations = demonstrations_step(identity, writer, experiment.aft)
+
+    for name in taught:
+        for seed in experiment.seeds:
+            flow.midtrained[name, seed] = midtrain_step(name, model, experiment.midtrain, seed, flow.corpora[name])
+    for arm, config in experiment.arms.items():
+        for seed in experiment.seeds:
+            flow.checkpoints[arm, seed] = _checkpoint(flow, arm, config, seed)
+
+    training_data = {f"corpus/{name}": step for name, step in flow.corpora.items()}
+    if flow.demonstrations:
+        training_data["demonstrations"] = flow.demonstrations
+    flow.gate = gate_step(experiment.evals, training_data)
+    for evaluation in experiment.evals:
+        for (arm, seed), checkpoint in flow.checkpoints.items():
+            flow.evaluations[arm, seed, evaluation.name] = evaluate_step(
+                f"{evaluation.name.replace('/', '-')}-{arm}", model, evaluation, checkpoint
+            )
+    return flow
+
+
+def _checkpoint(flow: Pipeline, arm: str, config: ArmConfig, seed: int) -> Step | None:
+    """Last training step of an arm: fine-tuned where there is anything to fine-tune on, else midtrained, else the base."""
+    experiment = flow.experiment
+    midtrained = flow.midtrained[config.msm, seed] if config.msm else None
+    demonstrations = flow.demonstrations if config.aft else None
+    if demonstrations is None and not experiment.instruct:
+        return midtrained
+    return finetune_step(
+        arm, flow.model, experiment.finetune, seed, midtrained, demonstrations, experiment.instruct
+    )

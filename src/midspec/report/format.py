@@ -1,0 +1,96 @@
+"""Numbers as the report writes them: percent with one decimal, points and nats with a sign, a true minus."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+MISSING = "–"
+"""Stands for a value that does not exist."""
+
+
+def _fixed(value: float, decimals: int, *, signed: bool = False) -> str:
+    text = f"{value:+.{decimals}f}" if signed and value != 0 else f"{value:.{decimals}f}"
+    if not signed and float(text) == 0:
+        text = text.lstrip("-")
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
+def percent(share: float | None) -> str:
+    """`0.4831` as `48.3`; the unit stands in the heading."""
+    return MISSING if share is None else _fixed(100 * share, 1)
+
+
+def points(difference: float | None) -> str:
+    """A difference of two shares in percentage points, signed."""
+    return MISSING if difference is None else _fixed(100 * difference, 1, signed=True)
+
+
+def nats(shift: float | None) -> str:
+    """A change of log-odds, signed."""
+    return MISSING if shift is None else _fixed(shift, 2, signed=True)
+
+
+def percent_interval(low: float | None, high: float | None) -> str:
+    """`[44.1, 52.5]`, or nothing where there is none."""
+    return "" if low is None or high is None else f"[{percent(low)}, {percent(high)}]"
+
+
+def points_interval(low: float | None, high: float | None) -> str:
+    """`[+8.1, +16.5]`, or nothing where there is none."""
+    return "" if low is None or high is None else f"[{points(low)}, {points(high)}]"
+
+
+def nats_interval(low: float | None, high: float | None) -> str:
+    """`[+0.22, +0.40]`, or nothing where there is none."""
+    return "" if low is None or high is None else f"[{nats(low)}, {nats(high)}]"
+
+
+def count(number: float | None) -> str:
+    """Thousands set apart by a comma."""
+    return MISSING if number is None else f"{number:,.0f}"
+
+
+def duration(seconds: float | None) -> str:
+    """`0.4 s`, `42 s`, `3 min 20 s`, `2 h 05 min`."""
+    if seconds is None:
+        return MISSING
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def dollars(amount: float | None) -> str:
+    """Cents shown, and fractions of a cent not rounded to nothing."""
+    if amount is None:
+        return MISSING
+    return f"${amount:,.4f}" if 0 < amount < 0.01 else f"${amount:,.2f}"
+
+
+def plain(value: Any) -> str:
+    """A value of free form (`results.model`, `results.machine`, ...) in one line."""
+    match value:
+        case None:
+            return MISSING
+        case bool():
+            return "yes" if value else "no"
+        case str():
+            return value
+        case int() | float():
+            return f"{value:,}" if isinstance(value, int) else f"{value:,.6g}"
+        case _:
+            return json.dumps(value, ensure_ascii=False, sort_keys=True, default=str)
+
+
+def shorten(text: str, length: int) -> str:
+    """At most `length` characters. The middle goes, because the ends of arm names tell them apart."""
+    if len(text) <= length:
+        return text
+    tail = (length - 1) // 2
+    return f"{text[: length - 1 - tail]}…{text[len(text) - tail :]}"

@@ -1,0 +1,136 @@
+"""What a reader must know before believing a number, as far as the results themselves tell it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from midspec.report.format import count, percent
+from midspec.report.results import Results
+
+FEW_UPDATES = 100
+"""Below this, a missing effect may be missing training: independent re-runs got a null result at 31 updates."""
+
+MANY_UNDECIDED = 0.05
+"""Share of answers without a choice from which a rate deserves a warning. (ours)"""
+
+STRONG_POSITION_BIAS = 0.5
+"""Share of items decided by the order of naming from which a rate says little about taste. (ours)"""
+
+
+class Note(NamedTuple):
+    """A title of a few words and the sentence behind it."""
+
+    title: str
+    text: str
+
+
+def notes(results: Results) -> list[Note]:
+    """Derived from the data, most important first. The run's own `results.notes` come on top of these."""
+    found = [_offline(results), _seeds(results), _updates(results), _split(results), _gate(results)]
+    found += [_undecided(results), _position(results)]
+    return [note for note in found if note is not None]
+
+
+def _offline(results: Results) -> Note | None:
+    made = [f"the {corpus.spec} corpus" for corpus in results.corpora if corpus.writer == "offline"]
+    if results.demonstrations is not None and results.demonstrations.writer == "offline":
+        made.append("the demonstrations")
+    if not made:
+        return None
+    return Note(
+        "Written by a program, not by a language model",
+        f"The offline writer made {_listed(made)}: a program that puts texts together from the spec's own sentences. "
+        "These results say nothing about corpora that a language model writes.",
+    )
+
+
+def _seeds(results: Results) -> Note | None:
+    trained = [arm for arm in results.arms.values() if arm.parents]
+    if not trained or max(len(arm.seeds) for arm in trained) > 1:
+        return None
+    return Note(
+        "One training seed",
+        "Each arm was trained once. The intervals cover the choice of evaluation items, not the luck of a training "
+        "run: a second seed could move a number by more than its interval.",
+    )
+
+
+def _updates(results: Results) -> Note | None:
+    few = [curve for curve in results.curves if curve.updates < FEW_UPDATES]
+    if not few:
+        return None
+    named = _listed([f"{curve.label} ({count(curve.updates)})" for curve in few[:4]])
+    more = f" and {len(few) - 4} more" if len(few) > 4 else ""
+    return Note(
+        "Few updates",
+        f"Fewer than {FEW_UPDATES} optimizer updates: {named}{more}. An effect that is absent here may only be "
+        "undertrained.",
+    )
+
+
+def _split(results: Results) -> Note | None:
+    by_split: dict[str, list[str]] = {}
+    for name, split in results.split.items():
+        by_split.setdefault(split, []).append(name)
+    meaning = {
+        "dev": "the development split, which settings may be tuned on",
+        "test": "the test split, to be opened once",
+        "all": "development and test items together, so they are not a held-out test",
+    }
+    if not by_split or set(by_split) == {"test"}:
+        return None
+    parts = [f"{', '.join(names)}: {meaning.get(split, split)}" for split, names in by_split.items()]
+    return Note("Items asked", f"{'; '.join(parts)}.")
+
+
+def _gate(results: Results) -> Note | None:
+    items = {finding.item for finding in results.gate.findings}
+    if not items:
+        return None
+    noun = "item was" if len(items) == 1 else "items were"
+    return Note(
+        "Contaminated items left out",
+        f"{count(len(items))} evaluation {noun} found in the training data and left out of every arm's numbers.",
+    )
+
+
+def _undecided(results: Results) -> Note | None:
+    worst = max(
+        (
+            (score.undecided / score.n, arm, name)
+            for arm, form in results.arms.items()
+            for name, score in form.evals.items()
+            if score.n
+        ),
+        default=None,
+    )
+    if worst is None or worst[0] <= MANY_UNDECIDED:
+        return None
+    return Note(
+        "Many undecided answers",
+        f"Up to {percent(worst[0])}% of an arm's answers held no choice ({worst[1]} on {worst[2]}). Rates count only "
+        "decided answers, so arms with different shares are hard to compare.",
+    )
+
+
+def _position(results: Results) -> Note | None:
+    worst = max(
+        (
+            (score.position_bias, arm, name)
+            for arm, form in results.arms.items()
+            for name, score in form.evals.items()
+            if score.position_bias is not None
+        ),
+        default=None,
+    )
+    if worst is None or worst[0] <= STRONG_POSITION_BIAS:
+        return None
+    return Note(
+        "Strong position bias",
+        f"Up to {percent(worst[0])}% of an arm's choices follow the order in which the answers are named ({worst[1]} on "
+        f"{worst[2]}). Every pair is asked in both orders, which balances this; it still blurs the rate.",
+    )
+
+
+def _listed(parts: list[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

@@ -1,0 +1,136 @@
+"""From an id back to the text that caused it: document -> passage, demonstration -> preference, item -> answers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from midspec.errors import InputError
+from midspec.records import BankItem, ChatExample, Document, EvalRow, Section, read_rows
+from midspec.steps.record import StepRecord
+from midspec.steps.store import Store
+
+
+def trace(store: Store, wanted: str) -> dict[str, Any]:
+    """What is known of the row, section or step `wanted` in this workspace, as JSON data with a `kind` key.
+
+    Raises InputError where nothing has that id.
+    """
+    for look in (_document, _demonstration, _item, _section, _step):
+        found = look(store, wanted)
+        if found:
+            return found
+    raise InputError(
+        f"nothing in {store.workspace / 'steps'} has the id {wanted!r}; expected the id of a document (doc-...), "
+        "demonstration, evaluation item, section (sec-...) or step (its fingerprint). Is this the right --workspace?"
+    )
+
+
+def _lines_with(file: Path, wanted: str) -> bool:
+    """A cheap look before parsing: most files do not hold the id."""
+    with file.open(encoding="utf-8") as lines:
+        return any(wanted in line for line in lines)
+
+
+def _step_name(record: StepRecord) -> str:
+    return f"{record.kind}/{record.name}-{record.fingerprint}"
+
+
+def _users(store: Store, source: StepRecord) -> list[str]:
+    """Steps that were made, directly or not, from `source`."""
+    names = {_step_name(source)}
+    users: list[str] = []
+    for _, record in store.finished():
+        if names & set(record.inputs.values()):
+            names.add(_step_name(record))
+            users.append(_step_name(record))
+    return users
+
+
+def _document(store: Store, wanted: str) -> dict[str, Any] | None:
+    for folder, record in store.finished("corpus"):
+        rows = folder / "documents.jsonl"
+        if not _lines_with(rows, wanted):
+            continue
+        for document in read_rows(rows, Document):
+            if document.id != wanted:
+                continue
+            spec = (folder / "spec.md").read_text(encoding="utf-8")
+            plan = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
+            texts = {entry["id"]: entry["text"] for entry in plan["assertions"]}
+            return {
+                "kind": "document",
+                **document.model_dump(mode="json"),
+                "passage": spec[slice(*document.span)],
+                "assertion_texts": [texts[assertion] for assertion in document.assertions],
+                "step": _step_name(record),
+                "used_by": _users(store, record),
+            }
+    return None
+
+
+def _demonstration(store: Store, wanted: str) -> dict[str, Any] | None:
+    for folder, record in store.finished("demonstrations"):
+        rows = folder / "demonstrations.jsonl"
+        if _lines_with(rows, wanted):
+            for example in read_rows(rows, ChatExample):
+                if example.id == wanted:
+                    return {
+                        **example.model_dump(mode="json"),
+                        "kind": "demonstration",
+                        "form": example.kind,
+                        "step": _step_name(record),
+                        "used_by": _users(store, record),
+                    }
+    return None
+
+
+def _item(store: Store, wanted: str) -> dict[str, Any] | None:
+    from midspec.evals.banks import find_item
+
+    item: BankItem | None = find_item(wanted)
+    if item is None:
+        return None
+    answers: list[dict[str, Any]] = []
+    for folder, record in store.finished("evaluate"):
+        rows = folder / "rows.jsonl"
+        if _lines_with(rows, wanted):
+            answers += [
+                {"step": _step_name(record), **row.model_dump(mode="json")}
+                for row in read_rows(rows, EvalRow)
+                if row.item == wanted
+            ]
+    return {**item.model_dump(mode="json"), "kind": "evaluation item", "form": item.kind, "answers": answers}
+
+
+def _section(store: Store, wanted: str) -> dict[str, Any] | None:
+    if not wanted.startswith("sec-"):
+        return None
+    from midspec.spec.document import ModelSpec
+
+    for folder, record in store.finished("corpus"):
+        spec = ModelSpec(record.name, (folder / "spec.md").read_text(encoding="utf-8"))
+        section: Section | None = next((entry for entry in spec.sections if entry.id == wanted), None)
+        if section:
+            documents = [row.id for row in read_rows(folder / "documents.jsonl", Document) if row.section_id == wanted]
+            return {
+                "kind": "section",
+                **section.model_dump(mode="json"),
+                "step": _step_name(record),
+                "documents": documents,
+            }
+    return None
+
+
+def _step(store: Store, wanted: str) -> dict[str, Any] | None:
+    for folder, record in store.finished():
+        if record.fingerprint == wanted:
+            return {
+                "folder": str(folder),
+                "used_by": _users(store, record),
+                **record.model_dump(mode="json"),
+                "kind": "step",
+                "step": _step_name(record),
+            }
+    return None

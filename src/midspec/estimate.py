@@ -47,7 +47,12 @@ class Bill:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data for `--json`."""
-        return {"name": self.name, "dollars": self.dollars, "totals": self.totals, "steps": [asdict(line) for line in self.lines]}
+        return {
+            "name": self.name,
+            "dollars": self.dollars,
+            "totals": self.totals,
+            "steps": [asdict(line) for line in self.lines],
+        }
 
 
 def estimate(flow: Pipeline, store: Store) -> Bill:

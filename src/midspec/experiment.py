@@ -251,7 +251,9 @@ def load_recipe(path: str | Path, *, profile: str | None = None, overrides: list
     except yaml.YAMLError as error:
         raise InputError(f"recipe {str(path)!r} is not YAML: {error}") from error
     if not isinstance(data, dict):
-        raise InputError(f"recipe {str(path)!r} holds {type(data).__name__}; expected keys and values, e.g. `name: ...`")
+        raise InputError(
+            f"recipe {str(path)!r} holds {type(data).__name__}; expected keys and values, e.g. `name: ...`"
+        )
     profiles = data.pop("profiles", None) or {}
     if profile is not None:
         if profile not in profiles:
@@ -317,7 +319,8 @@ def _localise(data: dict[str, Any], folder: Path) -> None:
     instruct = data.get("instruct")
     if isinstance(instruct, list):
         data["instruct"] = [
-            {**entry, "dataset": local(entry.get("dataset"))} if isinstance(entry, dict) else entry for entry in instruct
+            {**entry, "dataset": local(entry.get("dataset"))} if isinstance(entry, dict) else entry
+            for entry in instruct
         ]
 
 

@@ -90,6 +90,4 @@ def _checkpoint(flow: Pipeline, arm: str, config: ArmConfig, seed: int) -> Step 
     demonstrations = flow.demonstrations if config.aft else None
     if demonstrations is None and not experiment.instruct:
         return midtrained
-    return finetune_step(
-        arm, flow.model, experiment.finetune, seed, midtrained, demonstrations, experiment.instruct
-    )
+    return finetune_step(arm, flow.model, experiment.finetune, seed, midtrained, demonstrations, experiment.instruct)

@@ -174,7 +174,9 @@ def read_rows(path: Path, kind: type[RowT]) -> Iterator[RowT]:
     try:
         file = path.open(encoding="utf-8")
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); expected a JSONL file of {kind.__name__} rows") from error
+        raise InputError(
+            f"{path}: cannot be read ({error.strerror}); expected a JSONL file of {kind.__name__} rows"
+        ) from error
     with file:
         for number, line in enumerate(file, start=1):
             if not line.strip():

@@ -28,8 +28,8 @@ _COMMANDS = {
 }
 _EXTRAS = {
     "torch": "train", "transformers": "train", "peft": "train", "accelerate": "train", "safetensors": "train",
-    "gguf": "train", "inspect_ai": "eval", "scipy": "eval", "statsmodels": "eval", "matplotlib": "eval", "numpy": "eval",
-    "datasets": "train",
+    "gguf": "train", "datasets": "train", "inspect_ai": "eval", "scipy": "eval", "statsmodels": "eval",
+    "matplotlib": "eval", "numpy": "eval",
 }  # fmt: skip
 INTERRUPTED = 130
 
@@ -76,7 +76,8 @@ def main() -> None:
         if extra is None:
             raise
         missing = MissingDependencyError(
-            f"this command needs {error.name!r}, which is not installed; install it with: pip install 'midspec[{extra}]'"
+            f"this command needs {error.name!r}, which is not installed; "
+            f"install it with: pip install 'midspec[{extra}]'"
         )
         _fail(f"error: {missing}", missing.exit_status)
     except BrokenPipeError:  # `midspec trace ... | head`

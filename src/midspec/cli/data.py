@@ -20,7 +20,9 @@ def corpus() -> None:
 
 @corpus.command("build")
 @click.option("--spec", "spec_path", required=True, help="Spec file, or the name of a packaged spec.")
-@click.option("--writer", default="offline", show_default=True, help="Who writes: `offline`, the writer without a model.")
+@click.option(
+    "--writer", default="offline", show_default=True, help="Who writes: `offline`, the writer without a model."
+)
 @click.option("--documents", type=int, default=200, show_default=True)
 @click.option("--document-types", type=int, default=20, show_default=True, help="Document types per subdomain.")
 @click.option("--ideas", type=int, default=25, show_default=True, help="Ideas per subdomain and document type.")
@@ -76,7 +78,9 @@ def aft_build(
 
 def _file_name(name: str) -> str:
     """A spec file may be called anything; a step folder may not."""
-    return "".join(character if character.isalnum() and character.isascii() else "-" for character in name)[:60] or "spec"
+    return (
+        "".join(character if character.isalnum() and character.isascii() else "-" for character in name)[:60] or "spec"
+    )
 
 
 def _make(step: Step, file: str, out: Path, workspace: Path, as_json: bool) -> None:

@@ -86,7 +86,9 @@ def run(
     targets = _selected(flow, only)
     todo = [step for step in flow.steps if store.find(step) is None]
     if not only and not todo and folder.is_current(flow):
-        click.echo(f"Nothing to do: all {len(flow.steps)} steps are done and {folder.report} is up to date.", err=as_json)
+        click.echo(
+            f"Nothing to do: all {len(flow.steps)} steps are done and {folder.report} is up to date.", err=as_json
+        )
     else:
         if experiment.writer != "offline" and not yes:
             click.confirm(f"{experiment.writer} will be asked and paid for. Go on?", abort=True)

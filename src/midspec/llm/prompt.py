@@ -16,7 +16,7 @@ from functools import cached_property
 from importlib.resources import files
 from typing import Any, Generic, TypeVar
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, StrictUndefined, Template
 from pydantic import BaseModel, ValidationError
 
 T = TypeVar("T")
@@ -80,11 +80,16 @@ class PromptTemplate(Generic[T]):
         """SHA-256 of the template's text: a changed prompt is a changed step."""
         return hashlib.sha256(self.source.encode()).hexdigest()
 
+    @cached_property
+    def _template(self) -> Template:
+        # Compiling costs a hundred times what rendering does.
+        return _JINJA.from_string(self.source)
+
     def ask(self, variables: Mapping[str, Any], sample: int = 0) -> Ask:
         """Render with `variables` (every one the template names must be there)."""
-        template = _JINJA.from_string(self.source)
-        context = template.new_context(dict(variables))
-        text = {block: "".join(template.blocks[block](context)).strip() for block in ("system", "user")}
+        blocks = self._template.blocks
+        context = self._template.new_context(dict(variables))
+        text = {block: "".join(blocks[block](context)).strip() for block in ("system", "user")}
         return Ask(self.name, text["system"], text["user"], variables, sample)
 
 

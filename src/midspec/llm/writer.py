@@ -59,8 +59,17 @@ class Scribe:
         self.writer = writer
         self.tally = Tally()
 
-    async def ask(self, template: PromptTemplate[T], variables: dict[str, Any], sample: int = 0) -> T:
-        """The parsed reply. Raises WriterError when no attempt gave a usable one."""
+    async def ask(
+        self,
+        template: PromptTemplate[T],
+        variables: dict[str, Any],
+        sample: int = 0,
+        check: Callable[[T], None] | None = None,
+    ) -> T:
+        """The parsed reply. Raises WriterError when no attempt gave a usable one.
+
+        `check` sees what the parser cannot (the right count, a quote that is in the spec) and raises BadReplyError.
+        """
         last: BadReplyError | None = None
         for attempt in range(ATTEMPTS):
             reply = await self.writer.write(template.ask(variables, sample=sample * ATTEMPTS + attempt))
@@ -73,11 +82,16 @@ class Scribe:
                     raise BadReplyError("refused", reply.text[:200])
                 if reply.stop_reason == "max_tokens":
                     raise BadReplyError("truncated", "the reply was cut at the token limit")
-                return template.parse(reply.text)
+                parsed = template.parse(reply.text)
+                if check is not None:
+                    check(parsed)
+                return parsed
             except BadReplyError as error:
                 self.tally.rejected[error.reason] += 1
                 last = error
-        raise WriterError(f"{self.writer.name}: no usable reply to {template.name} in {ATTEMPTS} attempts; last: {last}")
+        raise WriterError(
+            f"{self.writer.name}: no usable reply to {template.name} in {ATTEMPTS} attempts; last: {last}"
+        )
 
 
 def writer_named(name: str) -> Writer:

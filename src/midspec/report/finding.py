@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -100,12 +101,12 @@ def _specs_for(value: str, results: Results) -> set[str]:
 def _finding(name: str, value: str, arm: str, contrasts: tuple[Contrast, ...]) -> Finding:
     rates = [
         f"{_first(index, arm)}minus {contrast.versus}"
-        f"{_measured(points(contrast.rate), ' points', points, contrast.rate_low, contrast.rate_high)}"
+        f"{_measured(contrast.rate, 'points', points, contrast.rate_low, contrast.rate_high)}"
         for index, contrast in enumerate(contrasts)
     ]
     shifts = [
         f"{_first(index, arm)}minus {contrast.versus}"
-        f"{_measured(nats(contrast.shift), ' nats', nats, contrast.shift_low, contrast.shift_high)}"
+        f"{_measured(contrast.shift, 'nats', nats, contrast.shift_low, contrast.shift_high)}"
         for index, contrast in enumerate(entry for entry in contrasts if entry.shift is not None)
     ]
     return Finding(
@@ -121,18 +122,22 @@ def _first(index: int, arm: str) -> str:
     return f"{arm} " if index == 0 else ""
 
 
-def _measured(value: str, unit: str, write: object, low: float | None, high: float | None) -> str:
-    assert callable(write)
+def _measured(
+    value: float | None, unit: str, write: Callable[[float | None], str], low: float | None, high: float | None
+) -> str:
+    """The end of `A minus B ...`: value, interval, and which side of zero the interval lies on."""
+    if value is None:
+        return " was not measured"
+    interval = f"95% interval {write(low)} to {write(high)}"
     match verdict(low, high):
         case "missing":
-            return ": not measured" if value == "–" else f" is {value}{unit}, without an interval: no effect shown"
+            return f" is {write(value)} {unit}, without an interval: no effect shown"
         case "above":
-            tail = f"95% interval {write(low)} to {write(high)}, above zero"
+            return f" is {write(value)} {unit} ({interval}, above zero)"
         case "below":
-            tail = f"95% interval {write(low)} to {write(high)}, below zero: the opposite of what the spec asks for"
+            return f" is {write(value)} {unit} ({interval}, below zero: the opposite of what the spec asks for)"
         case "includes":
-            tail = f"95% interval {write(low)} to {write(high)} includes zero: no effect shown"
-    return f" is {value}{unit} ({tail})"
+            return f" is {write(value)} {unit} ({interval} includes zero: no effect shown)"
 
 
 def _turned(contrast: Contrast) -> Contrast:

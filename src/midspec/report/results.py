@@ -163,8 +163,6 @@ class StepSummary(Part):
     summary: dict[str, Any]
 
 
-
-
 class Results(Part):
     """See the module."""
 

@@ -74,7 +74,12 @@ def _structure(spec: ModelSpec) -> list[Finding]:
     for section in spec.sections:
         if titles[section.path] > 1:
             findings.append(
-                Finding(level="warning", code="repeated-heading", message=f"{section.title!r} appears more than once", span=section.span)
+                Finding(
+                    level="warning",
+                    code="repeated-heading",
+                    message=f"{section.title!r} appears more than once",
+                    span=section.span,
+                )
             )
         words = len(section.text.split())
         if words > 1500:
@@ -88,14 +93,20 @@ def _structure(spec: ModelSpec) -> list[Finding]:
             )
     if spec.sections and spec.sections[0].level == 0 and spec.sections[0].path:
         findings.append(
-            Finding(level="note", code="no-headings", message="has no headings; every paragraph is taken as a section of its own")
+            Finding(
+                level="note",
+                code="no-headings",
+                message="has no headings; every paragraph is taken as a section of its own",
+            )
         )
     seen: dict[str, Span] = {}
     for passage in spec.passages:
         key = " ".join(passage.text.lower().split())
         if key in seen:
             findings.append(
-                Finding(level="warning", code="repeated-passage", message="says the same passage twice", span=passage.span)
+                Finding(
+                    level="warning", code="repeated-passage", message="says the same passage twice", span=passage.span
+                )
             )
         seen[key] = passage.span
     return findings

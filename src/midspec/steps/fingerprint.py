@@ -41,7 +41,9 @@ def stable(value: Any, where: str = "config") -> Any:
                     raise TypeError(f"{where}: key {key!r} is not a string")
             return {key: stable(value[key], f"{where}.{key}") for key in sorted(value)}
         case _:
-            raise TypeError(f"{where}: {type(value).__name__} has no stable form; put plain values into a step's config")
+            raise TypeError(
+                f"{where}: {type(value).__name__} has no stable form; put plain values into a step's config"
+            )
 
 
 def fingerprint(*, kind: str, version: int, config: Any, inputs: Mapping[str, str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -40,7 +40,7 @@ class RunFolder:
         self.recipe = self.path / "recipe.json"
 
     @contextmanager
-    def claim(self) -> Iterator[None]:
+    def claim(self) -> Generator[None]:
         """Hold the run. Raises BusyError where another process runs the same recipe in this workspace."""
         with explained(self.path):
             self.path.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,7 @@ import errno
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
@@ -86,7 +86,7 @@ class Store:
             return "running"
 
     @contextmanager
-    def claim(self, step: Step, *, wait: bool = False) -> Iterator[Path]:
+    def claim(self, step: Step, *, wait: bool = False) -> Generator[Path]:
         """Hold the step: yields its work folder, emptied unless the step is resumable.
 
         The lock dies with its process. Raises BusyError (with `wait` false) while another process holds it.
@@ -165,7 +165,7 @@ def _sync(folder: Path) -> None:
 
 
 @contextmanager
-def explained(workspace: Path) -> Iterator[None]:
+def explained(workspace: Path) -> Generator[None]:
     """Turn an OSError of the disk into a StoreError that says what to do."""
     try:
         yield
@@ -174,7 +174,9 @@ def explained(workspace: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno not in _DISK:
             raise
-        raise StoreError(f"workspace {str(workspace)!r}: {_DISK[error.errno]} ({error.strerror}: {error.filename})") from error
+        raise StoreError(
+            f"workspace {str(workspace)!r}: {_DISK[error.errno]} ({error.strerror}: {error.filename})"
+        ) from error
 
 
 _DISK = {

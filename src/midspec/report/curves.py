@@ -1,0 +1,145 @@
+"""Training loss, one panel per stage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from midspec.report.figures import Panel
+from midspec.report.format import shorten
+from midspec.report.palette import NO_SPEC, SENTINELS, Family, families
+from midspec.report.results import Curve, Results
+from midspec.report.svg import FONT_SIZE, draw
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+WIDTH = 416.0
+HEIGHT = 236.0
+STAGES = {"midtrain": "Midtraining", "finetune": "Fine-tuning"}
+
+MOST_POINTS = 240
+"""Points drawn per curve: two pixels each say all that a curve of this width can."""
+
+MOST_LABELS = 9
+"""More lines than this are told apart by colour alone; the table names each."""
+
+_NAMES = 138.0
+
+
+def curve_panels(results: Results) -> list[Panel]:
+    """Loss by update; no panel for a stage without points."""
+    looks = _looks(results)
+    panels: list[Panel] = []
+    for kind, title in STAGES.items():
+        curves = [curve for curve in results.curves if curve.kind == kind and curve.points]
+        if curves:
+            panels.append(Panel(title, _panel(curves, looks, prefix=f"loss-{kind}", title=title)))
+    return panels
+
+
+def losses(curve: Curve) -> list[tuple[int, float]]:
+    """At most five points spread over the curve, first and last among them, for its table."""
+    return _thinned(curve.points, 5)
+
+
+def _looks(results: Results) -> dict[str, Family]:
+    """Step -> look of the spec its weights were midtrained on, found through the arms that descend from it."""
+    by_spec = families(results)
+    specs: dict[str, str | None] = {}
+    for arm in results.arms.values():
+        for checkpoint in arm.seeds:
+            for parent in checkpoint.parents:
+                # A shared parent (the same fine-tuning start) keeps the first arm's spec.
+                specs.setdefault(parent, arm.msm)
+    return {
+        curve.step: by_spec.get(specs.get(curve.step.rpartition("-")[2]), NO_SPEC) for curve in results.curves
+    }
+
+
+def _thinned(points: Sequence[tuple[int, float]], most: int) -> list[tuple[int, float]]:
+    if len(points) <= most:
+        return list(points)
+    last = len(points) - 1
+    return [points[round(index * last / (most - 1))] for index in range(most)]
+
+
+def _panel(curves: Sequence[Curve], looks: Mapping[str, Family], *, prefix: str, title: str) -> str:
+    labelled = len(curves) <= MOST_LABELS
+    right = _NAMES if labelled else 12.0
+
+    def paint(axes: Axes) -> Mapping[str, str]:
+        from matplotlib.ticker import MaxNLocator
+
+        axes.spines["left"].set_visible(True)
+        axes.grid(axis="y", color=SENTINELS["rule"], linewidth=0.6)
+        axes.set_axisbelow(True)
+        axes.set_xlabel("update", fontsize=FONT_SIZE - 1)
+        axes.set_ylabel("loss, nats per token", fontsize=FONT_SIZE - 1)
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        axes.yaxis.set_major_locator(MaxNLocator(5))
+        tips: dict[str, str] = {}
+        for index, curve in enumerate(curves):
+            points = _thinned(curve.points, MOST_POINTS)
+            gid = f"{prefix}-{index}"
+            axes.plot(
+                [update for update, _ in points],
+                [loss for _, loss in points],
+                color=SENTINELS[looks[curve.step].tone],
+                linewidth=1.5,
+                # Lines of one colour differ in their dashes.
+                linestyle=("-", (0, (5, 2)), (0, (1.5, 1.5)))[_rank(curves, looks, index) % 3],
+                marker="o" if len(points) == 1 else "",
+                gid=gid,
+            )
+            tips[gid] = f"{curve.label}: last loss {points[-1][1]:.3f} at update {points[-1][0]:,}"
+        axes.margins(x=0.02, y=0.08)
+        if labelled:
+            _name_lines(axes, curves, looks)
+        return tips
+
+    ends = "; ".join(f"{curve.label}: {curve.points[0][1]:.3f} to {curve.points[-1][1]:.3f}" for curve in curves)
+    return draw(
+        paint,
+        width=WIDTH,
+        height=HEIGHT,
+        margins=(44, right, 8, 42),
+        prefix=prefix,
+        label=f"{title}: training loss, first to last. {ends}",
+    )
+
+
+def _rank(curves: Sequence[Curve], looks: Mapping[str, Family], index: int) -> int:
+    tone = looks[curves[index].step].tone
+    return sum(looks[curve.step].tone == tone for curve in curves[:index])
+
+
+def _name_lines(axes: Axes, curves: Sequence[Curve], looks: Mapping[str, Family]) -> None:
+    """Names at the right ends, moved apart where they would touch."""
+    low, high = axes.get_ylim()
+    pixels = (HEIGHT - 50) / (high - low)
+    order = sorted(range(len(curves)), key=lambda index: curves[index].points[-1][1])
+    places: dict[int, float] = {}
+    floor = -4.0
+    for index in order:
+        floor = max((curves[index].points[-1][1] - low) * pixels, floor + 13.0)
+        places[index] = floor
+    # What was pushed past the top comes back down, the ones below making room.
+    ceiling = HEIGHT - 50 + 6.0
+    for index in reversed(order):
+        ceiling = min(places[index], ceiling)
+        places[index] = ceiling
+        ceiling -= 13.0
+    right = axes.get_xlim()[1]
+    for index, height in places.items():
+        curve = curves[index]
+        text = curve.label.removeprefix("midtrain ").removeprefix("finetune ")
+        axes.annotate(
+            shorten(text, 25),
+            xy=(right, low + height / pixels),
+            xytext=(5, 0),
+            textcoords="offset points",
+            va="center_baseline",
+            fontsize=FONT_SIZE - 1,
+            color=SENTINELS[looks[curve.step].tone],
+        )

@@ -1,0 +1,226 @@
+"""The figures, one small panel per evaluation or stage, so that a narrow screen stacks what a wide one sets in a row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from midspec.report.finding import eval_names
+from midspec.report.format import nats, nats_interval, percent, percent_interval, points, points_interval, shorten
+from midspec.report.palette import SENTINELS, families
+from midspec.report.results import Contrast, Results
+from midspec.report.svg import FONT_SIZE, draw
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Measure = Literal["rate", "shift"]
+
+WIDTH = 352.0
+"""Natural width of a panel in pixels: fits a phone without shrinking the text."""
+
+_ROW = 21.0
+_LABELS = 142.0
+_NUMBERS = 52.0
+
+
+class Panel(NamedTuple):
+    """One drawing and what stands above it."""
+
+    title: str
+    svg: str
+
+
+class _Row(NamedTuple):
+    """One line of a dot plot; a heading when it has no tone."""
+
+    label: str
+    value: float | None
+    low: float | None
+    high: float | None
+    number: str
+    tip: str
+    tone: str = ""
+    marker: str = "o"
+    filled: bool = True
+
+
+def arm_panels(results: Results, measure: Measure) -> list[Panel]:
+    """Rate (percent) or shift (nats) of every arm, one panel per evaluation. No panels where nothing was measured."""
+    looks = families(results)
+    panels: list[tuple[str, list[_Row], float | None]] = []
+    for name in eval_names(results):
+        rows: list[_Row] = []
+        reference: float | None = 0.0 if measure == "shift" else None
+        for arm, form in results.arms.items():
+            score = form.evals.get(name)
+            tone, marker = looks[form.msm]
+            if score is None:
+                value = low = high = None
+                number = tip = ""
+            elif measure == "rate":
+                value, low, high = (_hundred(part) for part in (score.rate, score.low, score.high))
+                number = percent(score.rate)
+                tip = f"{arm}: {number}% {percent_interval(score.low, score.high)}, n = {score.n:,}"
+                if form.msm is None and not form.aft and reference is None:
+                    reference = value
+            else:
+                value, low, high = score.shift, score.shift_low, score.shift_high
+                number = nats(score.shift)
+                tip = f"{arm}: {number} nats {nats_interval(low, high)}, n = {score.n:,}"
+            rows.append(_Row(arm, value, low, high, number, tip, tone, marker, form.aft))
+        if any(row.value is not None for row in rows):
+            panels.append((name, rows, reference))
+    limits = _limits([row for _, rows, _ in panels for row in rows], zero=measure == "shift")
+    axis = "value-aligned choices, %" if measure == "rate" else "shift against the baseline, nats"
+    return [
+        Panel(name, _dots(rows, limits, reference, axis=axis, prefix=f"{measure}{index}", title=f"{axis}: {name}"))
+        for index, (name, rows, reference) in enumerate(panels)
+    ]
+
+
+def contrast_panels(results: Results, measure: Measure) -> list[Panel]:
+    """Paired differences, one panel per evaluation, grouped by the arm that the others are taken from."""
+    looks = families(results)
+    panels: list[tuple[str, list[_Row]]] = []
+    for name in eval_names(results):
+        here = [contrast for contrast in results.contrasts if contrast.eval == name]
+        if not any(getattr(contrast, measure) is not None for contrast in here):
+            continue
+        rows: list[_Row] = []
+        for arm in dict.fromkeys(contrast.arm for contrast in here):
+            rows.append(_Row(arm, None, None, None, "", ""))
+            form = results.arms.get(arm)
+            tone, marker = looks[form.msm if form else None]
+            for contrast in (entry for entry in here if entry.arm == arm):
+                value, low, high, number, tip = _difference(contrast, measure)
+                rows.append(_Row(f"minus {contrast.versus}", value, low, high, number, tip, tone, marker))
+        panels.append((name, rows))
+    limits = _limits([row for _, rows in panels for row in rows], zero=True)
+    unit = "points" if measure == "rate" else "nats"
+    axis = f"paired difference, {unit}"
+    return [
+        Panel(
+            f"{name} ({_sizes(results, name)})",
+            _dots(rows, limits, 0.0, axis=axis, prefix=f"contrast-{measure}{index}", title=f"{axis}: {name}"),
+        )
+        for index, (name, rows) in enumerate(panels)
+    ]
+
+
+def _difference(contrast: Contrast, measure: Measure) -> tuple[float | None, float | None, float | None, str, str]:
+    names = f"{contrast.arm} minus {contrast.versus}"
+    if measure == "rate":
+        interval = points_interval(contrast.rate_low, contrast.rate_high)
+        tip = f"{names}: {points(contrast.rate)} points {interval}, n = {contrast.n:,}"
+        value, low, high = (_hundred(part) for part in (contrast.rate, contrast.rate_low, contrast.rate_high))
+        return value, low, high, points(contrast.rate), tip
+    interval = nats_interval(contrast.shift_low, contrast.shift_high)
+    tip = f"{names}: {nats(contrast.shift)} nats {interval}, n = {contrast.n:,}"
+    return contrast.shift, contrast.shift_low, contrast.shift_high, nats(contrast.shift), tip
+
+
+def _sizes(results: Results, name: str) -> str:
+    sizes = sorted({contrast.n for contrast in results.contrasts if contrast.eval == name})
+    return f"n = {sizes[0]:,}" if len(sizes) == 1 else f"n = {sizes[0]:,} to {sizes[-1]:,}"
+
+
+def _hundred(share: float | None) -> float | None:
+    return None if share is None else 100 * share
+
+
+def _limits(rows: Sequence[_Row], *, zero: bool) -> tuple[float, float]:
+    """One scale for all panels of a figure, with air on both sides."""
+    ends = [end for row in rows for end in (row.value, row.low, row.high) if end is not None]
+    if zero:
+        ends.append(0.0)
+    if not ends:
+        return (0.0, 1.0)
+    low, high = min(ends), max(ends)
+    air = 0.06 * (high - low) or max(0.1 * abs(high), 0.1)
+    return low - air, high + air
+
+
+def _dots(
+    rows: Sequence[_Row],
+    limits: tuple[float, float],
+    reference: float | None,
+    *,
+    axis: str,
+    prefix: str,
+    title: str,
+) -> str:
+    def paint(axes: Axes) -> Mapping[str, str]:
+        from matplotlib.ticker import MaxNLocator
+
+        tips: dict[str, str] = {}
+        axes.set_xlim(*limits)
+        axes.set_ylim(len(rows) - 0.5, -0.5)
+        axes.set_yticks([])
+        axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+        axes.grid(axis="x", color=SENTINELS["rule"], linewidth=0.6)
+        axes.set_axisbelow(True)
+        axes.set_xlabel(axis, fontsize=FONT_SIZE - 1)
+        if reference is not None:
+            axes.axvline(reference, color=SENTINELS["muted"], linewidth=1.0, zorder=1.5)
+        edge = limits[0] - (limits[1] - limits[0]) * 8 / (WIDTH - _LABELS - _NUMBERS)
+        for index, row in enumerate(rows):
+            heading = not row.tone
+            axes.text(
+                edge if not heading else limits[0] - (limits[1] - limits[0]) * _LABELS / (WIDTH - _LABELS - _NUMBERS),
+                index,
+                shorten(row.label, 56 if heading else 23),
+                ha="left" if heading else "right",
+                va="center_baseline",
+                fontsize=FONT_SIZE if heading else FONT_SIZE - 0.5,
+                fontweight="bold" if heading else "normal",
+            )
+            if heading:
+                continue
+            _dot(axes, index, row, gid=f"{prefix}-{index}", tips=tips)
+        return tips
+
+    summary = "; ".join(row.tip for row in rows if row.tip)
+    return draw(
+        paint,
+        width=WIDTH,
+        height=len(rows) * _ROW + 48,
+        margins=(_LABELS, _NUMBERS, 4, 44),
+        prefix=prefix,
+        label=f"{title}. {summary}",
+    )
+
+
+def _dot(axes: Axes, index: int, row: _Row, *, gid: str, tips: dict[str, str]) -> None:
+    colour = SENTINELS[row.tone]
+    if row.low is not None and row.high is not None:
+        axes.plot([row.low, row.high], [index, index], color=colour, linewidth=1.8, solid_capstyle="butt", clip_on=False)
+    if row.value is not None:
+        axes.plot(
+            [row.value],
+            [index],
+            marker=row.marker,
+            markersize=7.0 if row.marker in "os" else 7.5,
+            markerfacecolor=colour if row.filled else SENTINELS["paper"],
+            markeredgecolor=colour,
+            markeredgewidth=1.6,
+            linestyle="none",
+            gid=gid,
+            zorder=3,
+            clip_on=False,
+        )
+        tips[gid] = row.tip
+    axes.annotate(
+        row.number or "not measured",
+        xy=(1, index),
+        xycoords=("axes fraction", "data"),
+        xytext=(_NUMBERS, 0) if row.number else (0, 0),
+        textcoords="offset points",
+        ha="right",
+        va="center_baseline",
+        fontsize=FONT_SIZE - 0.5,
+        color=SENTINELS["ink" if row.number else "muted"],
+    )
+
+
+Paint = Callable[["Axes"], Mapping[str, str]]

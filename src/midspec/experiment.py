@@ -34,7 +34,7 @@ class CorpusConfig(Config):
     ideas: int = Field(default=25, ge=1)
     """Ideas per subdomain and document type. (paper: 25)"""
     max_overlap: float = Field(default=0.5, gt=0, le=1)
-    """A document is written again when it shares more than this part of its 8-word shingles with an earlier one. (ours)"""
+    """A document sharing more than this part of its 8-word shingles with an earlier one is written again. (ours)"""
     seed: int = 0
     """Seed of sampling and writing. (ours)"""
 
@@ -111,8 +111,8 @@ class EvalConfig(Config):
     scoring: Literal["likelihood", "generate"] = "likelihood"
     """Compare the likelihood of both answers, or let the model write one and read it."""
     form: Literal["open", "choice"] = "choice"
-    """Opinions only. `open`: the question alone is asked and each stance scored as the reply; `choice`: both stances are
-    shown, in both orders. Item pairs are always a choice, in both orders."""
+    """Opinions only. `open`: the question alone is asked and each stance scored as the reply; `choice`: both stances
+    are shown, in both orders. Item pairs are always a choice, in both orders."""
     limit: int | None = Field(default=None, ge=1)
     """At most so many pairs, spread evenly over topics with a fixed seed; None = all."""
 

@@ -84,7 +84,7 @@ def build(experiment: Experiment) -> Pipeline:
 
 
 def _checkpoint(flow: Pipeline, arm: str, config: ArmConfig, seed: int) -> Step | None:
-    """Last training step of an arm: fine-tuned where there is anything to fine-tune on, else midtrained, else the base."""
+    """Last training step of an arm: fine-tuned where there is anything to tune on, else midtrained, else the base."""
     experiment = flow.experiment
     midtrained = flow.midtrained[config.msm, seed] if config.msm else None
     demonstrations = flow.demonstrations if config.aft else None

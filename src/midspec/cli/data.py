@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,9 +79,7 @@ def aft_build(
 
 def _file_name(name: str) -> str:
     """A spec file may be called anything; a step folder may not."""
-    return (
-        "".join(character if character.isalnum() and character.isascii() else "-" for character in name)[:60] or "spec"
-    )
+    return re.sub(r"[^A-Za-z0-9]", "-", name)[:60] or "spec"
 
 
 def _make(step: Step, file: str, out: Path, workspace: Path, as_json: bool) -> None:

@@ -139,8 +139,8 @@ def report(recipe: Path, workspace: Path, profile: str | None, overrides: tuple[
     missing = [step for step in flow.steps if store.find(step) is None]
     if missing:
         raise InputError(
-            f"{len(missing)} of {len(flow.steps)} steps are not done, the first is {missing[0].kind}/{missing[0].name}; "
-            f"run first: midspec run {recipe}"
+            f"{len(missing)} of {len(flow.steps)} steps are not done, "
+            f"the first is {missing[0].kind}/{missing[0].name}; run first: midspec run {recipe}"
         )
     folder = RunFolder(workspace, flow.experiment.name)
     with folder.claim():

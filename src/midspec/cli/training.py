@@ -55,9 +55,7 @@ def midtrain(
 
 @train.command("finetune")
 @click.option("--demonstrations", type=click.Path(path_type=Path), required=True, help="JSONL of chat examples.")
-@click.option(
-    "--parent", type=click.Path(path_type=Path), help="Result of `midtrain`, continued; none = from the base."
-)
+@click.option("--parent", type=click.Path(path_type=Path), help="Result of `midtrain` to continue.")
 @_training_options
 def finetune(
     demonstrations: Path, parent: Path | None, model: str, out: Path, seed: int, chat_template: str | None,

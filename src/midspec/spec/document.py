@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
+from itertools import pairwise
 from pathlib import Path
 
 from markdown_it import MarkdownIt
@@ -20,7 +21,7 @@ MAX_SPEC_CHARACTERS = 400_000
 
 
 class Identity(Row):
-    """Who the spec is about. Fills `{model_name}` and `{provider_name}`, the paper's placeholders, and no other brace."""
+    """Who the spec is about. Fills `{model_name}` and `{provider_name}`, the paper's placeholders; no other brace."""
 
     model_name: str = Field(default="Aria", min_length=1)
     """The assistant's name."""
@@ -133,7 +134,7 @@ def _sections(text: str) -> list[Section]:
     # A byte-order mark would hide a heading in the first line; a space in its place keeps every offset.
     tokens = MarkdownIt("commonmark").parse(text.replace("\ufeff", " ", 1) if text.startswith("\ufeff") else text)
     heads: list[tuple[int, int, str]] = []
-    for token, inline in zip(tokens, tokens[1:], strict=False):
+    for token, inline in pairwise(tokens):
         if token.type == "heading_open" and token.map and token.level == 0:
             heads.append((starts[token.map[0]], int(token.tag[1]), " ".join(inline.content.split())))
     if not heads:

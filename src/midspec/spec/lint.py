@@ -60,7 +60,7 @@ def _identity(spec: ModelSpec) -> list[Finding]:
             Finding(
                 level="warning",
                 code="no-identity",
-                message="never says {model_name}: documents can only say 'the assistant', and nothing ties the spec to a name",
+                message="never says {model_name}: documents can only say 'the assistant', and no name is tied to it",
             )
         )
     return findings
@@ -87,7 +87,7 @@ def _structure(spec: ModelSpec) -> list[Finding]:
                 Finding(
                     level="note",
                     code="long-section",
-                    message=f"{section.title!r} has {words:,} words; headings inside it would spread the corpus more evenly",
+                    message=f"{section.title!r} has {words:,} words; headings inside it spread the corpus better",
                     span=section.span,
                 )
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from midspec.report.finding import eval_names
@@ -221,6 +221,3 @@ def _dot(axes: Axes, index: int, row: _Row, *, gid: str, tips: dict[str, str]) -
         fontsize=FONT_SIZE - 0.5,
         color=SENTINELS["ink" if row.number else "muted"],
     )
-
-
-Paint = Callable[["Axes"], Mapping[str, str]]

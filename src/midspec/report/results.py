@@ -121,6 +121,8 @@ class CorpusSummary(Part):
     """A few, spread over sections."""
     passages: dict[str, str]
     """Document id -> the passage it teaches, verbatim."""
+    assertions: dict[str, str] = Field(default_factory=dict)
+    """Assertion id -> its text, for the samples' assertions."""
 
 
 class Demonstrations(Part):

@@ -6,7 +6,7 @@ import logging
 import re
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from midspec.errors import InputError, MissingDependencyError, ModelUnavailableError
 from midspec.steps.progress import Progress
@@ -31,21 +31,24 @@ def _hub() -> Any:
 
 
 def _offline() -> bool:
+    """Whether not to ask: a switch is set, the library is absent, or the Hub failed to answer a moment ago."""
+    try:
+        _hub()
+    except MissingDependencyError:
+        return True
     return bool(_hub().constants.HF_HUB_OFFLINE) or time.monotonic() - _asked.get("failed", -1e9) < 60
 
 
-def _repository_folder(repository: str) -> Path:
-    return Path(_hub().constants.HF_HUB_CACHE) / f"models--{repository.replace('/', '--')}"
+def _repository_folder(repository: str, kind: str = "model") -> Path:
+    return Path(_hub().constants.HF_HUB_CACHE) / f"{kind}s--{repository.replace('/', '--')}"
 
 
 def reachable() -> bool:
     """Whether the Hub answers within TIMEOUT; False when an offline switch is set."""
-    try:
-        if _offline():
-            return False
-        _hub().get_session().head(_hub().constants.ENDPOINT, timeout=TIMEOUT)
-    except MissingDependencyError:
+    if _offline():
         return False
+    try:
+        _hub().get_session().head(_hub().constants.ENDPOINT, timeout=TIMEOUT)
     except Exception as error:  # Whatever the HTTP library raises, the answer is no.
         log.info("the Hub does not answer: %s", error)
         _asked["failed"] = time.monotonic()
@@ -53,27 +56,27 @@ def reachable() -> bool:
     return True
 
 
-def commit(repository: str, revision: str) -> str | None:
+def commit(repository: str, revision: str, kind: Literal["model", "dataset"] = "model") -> str | None:
     """The commit that `revision` (a branch, tag or commit) stands for: from the Hub's cache, else from the Hub.
 
-    None where neither knows. Raises InputError where the Hub says that there is no such model or no access to it.
+    None where neither knows. Raises InputError where the Hub says that there is no such repository or no access to it.
     """
     if _COMMIT.match(revision):
         return revision
     try:
-        return (_repository_folder(repository) / "refs" / revision).read_text().strip()
-    except OSError:
+        return (_repository_folder(repository, kind) / "refs" / revision).read_text().strip()
+    except (OSError, MissingDependencyError):
         pass
     if _offline():
         return None
     errors = _hub().errors
     try:
-        return _hub().HfApi().model_info(repository, revision=revision, timeout=TIMEOUT).sha
+        return _hub().HfApi().repo_info(repository, revision=revision, repo_type=kind, timeout=TIMEOUT).sha
     except errors.GatedRepoError as error:
         raise InputError(_no_access(repository)) from error
     except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError) as error:
         raise InputError(
-            f"model {repository!r} (revision {revision!r}) is not on the Hub, or is private; expected an id such as "
+            f"{kind} {repository!r} (revision {revision!r}) is not on the Hub, or is private; expected an id such as "
             "meta-llama/Llama-3.1-8B. Check the spelling, or log in with `hf auth login`"
         ) from error
     except Exception as error:  # Network errors of any kind; what else fails here fails again, and loudly, in fetch.
@@ -162,6 +165,8 @@ def has_chat_template(repository: str, revision: str) -> bool | None:
         for name in ("chat_template.jinja", "tokenizer_config.json"):
             try:
                 path = Path(hub.hf_hub_download(repository, name, revision=revision, etag_timeout=TIMEOUT))
+            except hub.errors.LocalEntryNotFoundError:  # a subclass of EntryNotFoundError: no answer, not no file
+                return None
             except hub.errors.EntryNotFoundError:
                 continue
             if folders.has_chat_template(path.parent):

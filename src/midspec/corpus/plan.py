@@ -29,7 +29,7 @@ from midspec.errors import InputError
 from midspec.experiment import CorpusConfig
 from midspec.llm.prompt import BadReplyError
 from midspec.llm.writer import Scribe, fan_out
-from midspec.records import Assertion, Row, Section, Span, short_hash
+from midspec.records import Assertion, Row, Span, short_hash
 from midspec.spec.document import Identity, ModelSpec, Passage
 
 A = TypeVar("A")
@@ -293,5 +293,3 @@ def _distinct(texts: Sequence[str], count: int, what: str) -> list[str]:
         raise BadReplyError("off-spec", f"expected {count} different {what}, got {len(found)}")
     return found[:count]
 
-
-__all__ = ["CorpusPlan", "PlannedDocument", "Section", "Subdomain", "plan", "subdomain_variables"]

@@ -94,19 +94,10 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    for name in (
-        "percent",
-        "points",
-        "nats",
-        "percent_interval",
-        "points_interval",
-        "nats_interval",
-        "count",
-        "duration",
-        "dollars",
-        "plain",
-    ):
+    for name in ("percent", "points", "nats", "count", "duration", "dollars", "plain"):
         environment.filters[name] = getattr(numbers, name)
+    for name in ("percent_interval", "points_interval", "nats_interval"):
+        environment.globals[name] = getattr(numbers, name)
     environment.filters["spent"] = _spent
     environment.filters["details"] = _details
     environment.filters["losses"] = losses

@@ -58,7 +58,7 @@ def make(function: str, seed: int = 0, **changes: Any) -> Step:
 
 
 def run(steps: list[Step], store: Store) -> int:
-    with Reporter(open(os.devnull, "w")) as reporter:
+    with Path(os.devnull).open("w") as nowhere, Reporter(nowhere) as reporter:
         return run_steps(steps, store, ComputeConfig(), reporter)
 
 

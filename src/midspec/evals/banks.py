@@ -1,0 +1,63 @@
+"""The packaged evaluation banks: read, identify, select. Loads neither torch nor inspect."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections import defaultdict
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Literal
+
+from midspec.errors import InputError
+from midspec.records import BankItem, read_rows
+
+FILE_SUFFIX = {"preferences": "items", "opinions": "opinions"}
+"""Evaluation task -> ending of the bank's file name."""
+
+Split = Literal["dev", "test", "all"]
+
+
+def bank_path(task: Literal["preferences", "opinions"], value: str) -> Path:
+    """The packaged file of one bank. Raises InputError for a value that has none, naming those that do."""
+    folder = Path(str(files("midspec"))) / "data" / "banks"
+    path = folder / f"{value}-{FILE_SUFFIX[task]}.jsonl"
+    if path.parent != folder or not path.is_file():
+        ending = f"-{FILE_SUFFIX[task]}"
+        known = sorted(file.stem.removesuffix(ending) for file in folder.glob(f"*{ending}.jsonl"))
+        raise InputError(
+            f"evaluation {task}/{value}: there is no bank of that name; known values for {task}: "
+            f"{', '.join(known) or 'none'}"
+        )
+    return path
+
+
+def load_bank(task: Literal["preferences", "opinions"], value: str) -> list[BankItem]:
+    """All items of one bank in file order. Raises InputError for an unknown bank or a damaged file."""
+    return list(read_rows(bank_path(task, value), BankItem))
+
+
+def bank_sha256(task: Literal["preferences", "opinions"], value: str) -> str:
+    """SHA-256 of the bank file's bytes: part of the fingerprint of every evaluation that uses it."""
+    return hashlib.sha256(bank_path(task, value).read_bytes()).hexdigest()
+
+
+def select(items: Sequence[BankItem], split: Split = "all", limit: int | None = None) -> list[BankItem]:
+    """The items of a split, at most `limit` of them, in bank order.
+
+    A limit takes the same number from every topic (one more from some), drawn with a fixed seed, so that the first
+    topics of the file do not decide the result, and a larger limit contains every smaller one.
+    """
+    chosen = [item for item in items if split in ("all", item.split)]
+    if limit is None or limit >= len(chosen):
+        return chosen
+    topics: defaultdict[str, list[BankItem]] = defaultdict(list)
+    for item in chosen:
+        topics[item.topic].append(item)
+    draw = random.Random("midspec bank selection")
+    queues = [draw.sample(group, len(group)) for _, group in sorted(topics.items())]
+    draw.shuffle(queues)
+    rounds = [queue[turn] for turn in range(max(map(len, queues))) for queue in queues if turn < len(queue)]
+    taken = {item.id for item in rounds[:limit]}
+    return [item for item in chosen if item.id in taken]

@@ -1,0 +1,80 @@
+"use strict";
+(() => {
+  const root = document.documentElement;
+  const stored = { get: () => { try { return localStorage.getItem("midspec-theme"); } catch { return null; } },
+                   set: (value) => { try { localStorage.setItem("midspec-theme", value); } catch { /* private window */ } } };
+  const chosen = stored.get();
+  if (chosen === "light" || chosen === "dark") root.dataset.theme = chosen;
+
+  const button = (text, act) => {
+    const made = document.createElement("button");
+    made.type = "button";
+    made.textContent = text;
+    made.addEventListener("click", () => act(made));
+    return made;
+  };
+
+  const tools = () => {
+    const bar = document.createElement("span");
+    bar.className = "tools";
+    let open = false;
+    bar.append(
+      button("Open all details", (self) => {
+        open = !open;
+        for (const entry of document.querySelectorAll("details")) entry.open = open;
+        self.textContent = open ? "Close all details" : "Open all details";
+      }),
+      button("Light or dark", () => {
+        const system = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+        root.dataset.theme = (root.dataset.theme || system) === "dark" ? "light" : "dark";
+        stored.set(root.dataset.theme);
+      }),
+    );
+    document.querySelector("nav").append(bar);
+  };
+
+  const number = (cell) => {
+    const text = cell.dataset.v ?? cell.textContent.trim().replace(/[,$%]/g, "").replace("\u2212", "-");
+    return text === "" ? NaN : Number(text);
+  };
+
+  const sort = (table, column, heading) => {
+    const body = table.tBodies[0];
+    const rows = [...body.rows];
+    const ascending = heading.getAttribute("aria-sort") === "descending" || (
+      !heading.hasAttribute("aria-sort") && heading.classList.contains("text"));
+    const sign = ascending ? 1 : -1;
+    const text = (row) => row.cells[column].textContent.trim();
+    rows.sort((a, b) => {
+      const [x, y] = [number(a.cells[column]), number(b.cells[column])];
+      if (!Number.isNaN(x) && !Number.isNaN(y)) return sign * (x - y);
+      // What has no number stays at the end either way.
+      if (Number.isNaN(x) !== Number.isNaN(y)) return Number.isNaN(x) ? 1 : -1;
+      return sign * text(a).localeCompare(text(b), "en");
+    });
+    body.append(...rows);
+    for (const other of table.tHead.querySelectorAll("th")) other.removeAttribute("aria-sort");
+    heading.setAttribute("aria-sort", ascending ? "ascending" : "descending");
+  };
+
+  const sortable = (table) => {
+    for (const heading of table.tHead.querySelectorAll("th:not(.group):not([aria-hidden])")) {
+      const column = Number(heading.dataset.col ?? heading.cellIndex);
+      const act = button("", () => sort(table, column, heading));
+      act.append(...heading.childNodes);
+      heading.append(act);
+    }
+  };
+
+  document.addEventListener("DOMContentLoaded", () => {
+    tools();
+    document.querySelectorAll("table.sortable").forEach(sortable);
+  });
+
+  let closed = [];
+  addEventListener("beforeprint", () => {
+    closed = [...document.querySelectorAll("details:not([open])")];
+    for (const entry of closed) entry.open = true;
+  });
+  addEventListener("afterprint", () => { for (const entry of closed) entry.open = false; });
+})();

@@ -52,9 +52,9 @@ def select(items: Sequence[BankItem], split: Split = "all", limit: int | None = 
     chosen = [item for item in items if split in ("all", item.split)]
     if limit is None or limit >= len(chosen):
         return chosen
-    topics: defaultdict[str, list[BankItem]] = defaultdict(list)
+    topics: defaultdict[tuple[str, str], list[BankItem]] = defaultdict(list)
     for item in chosen:
-        topics[item.topic].append(item)
+        topics[item.domain, item.topic].append(item)
     draw = random.Random("midspec bank selection")
     queues = [draw.sample(group, len(group)) for _, group in sorted(topics.items())]
     draw.shuffle(queues)

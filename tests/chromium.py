@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import json
 import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 from types import TracebackType
@@ -31,6 +33,11 @@ FLAGS = (
     "--remote-debugging-pipe",
 )
 
+_LAUNCH = (
+    "import os, sys; os.dup2(int(sys.argv[1]), 3); os.dup2(int(sys.argv[2]), 4); os.execv(sys.argv[3], sys.argv[3:])"
+)
+"""Chromium's pipe is file descriptors 3 (commands) and 4 (replies) by definition."""
+
 
 def find_chromium() -> str | None:
     """Path of the browser, or None."""
@@ -41,20 +48,15 @@ class Page:
     """One tab. Collects what the page logs and what it asks for over the network."""
 
     def __init__(self, executable: str, profile: Path, *, deadline: float = 60.0) -> None:
-        commands, self._out = os.pipe()
-        self._in, replies = os.pipe()
+        ends = [*os.pipe(), *os.pipe()]
+        # Past 9, so that the launcher cannot overwrite one with the other.
+        commands, self._out, self._in, replies = (fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 10) for end in ends)
+        for end in ends:
+            os.close(end)
         self._deadline = deadline
-        # The pipe is file descriptors 3 and 4 by definition; the shell moves ours there.
+        flags = (*FLAGS, f"--user-data-dir={profile}", "about:blank")
         self._process = subprocess.Popen(
-            [
-                "/bin/sh",
-                "-c",
-                f'exec "$0" "$@" 3<&{commands} 4>&{replies}',
-                executable,
-                *FLAGS,
-                f"--user-data-dir={profile}",
-                "about:blank",
-            ],
+            [sys.executable, "-c", _LAUNCH, str(commands), str(replies), executable, *flags],
             pass_fds=(commands, replies),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -67,9 +69,9 @@ class Page:
         self._next = 0
         self._session: str | None = None
         self._events: list[dict[str, Any]] = []
-        target = next(
-            entry for entry in self.call("Target.getTargets")["targetInfos"] if entry["type"] == "page"
-        )["targetId"]
+        target = next(entry for entry in self.call("Target.getTargets")["targetInfos"] if entry["type"] == "page")[
+            "targetId"
+        ]
         self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
@@ -156,7 +158,9 @@ class Page:
     def requests(self) -> list[str]:
         """Addresses asked for, the page's own file and `data:` left out."""
         asked = [
-            event["params"]["request"]["url"] for event in self._events if event["method"] == "Network.requestWillBeSent"
+            event["params"]["request"]["url"]
+            for event in self._events
+            if event["method"] == "Network.requestWillBeSent"
         ]
         return [url for url in asked if not url.startswith(("file:", "data:"))]
 

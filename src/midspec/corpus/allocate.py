@@ -32,7 +32,9 @@ def even_shares(total: int, room: Mapping[K, int], rng: random.Random) -> dict[K
     return shares
 
 
-def spread_over_types(count: int, types: Sequence[str], ideas: int, used: Counter[str], rng: random.Random) -> dict[str, int]:
+def spread_over_types(
+    count: int, types: Sequence[str], ideas: int, used: Counter[str], rng: random.Random
+) -> dict[str, int]:
     """Documents per type inside one subdomain, at most `ideas` each; types used least so far (`used`) come first.
 
     Counts what it gives out in `used`.

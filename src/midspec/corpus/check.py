@@ -11,7 +11,9 @@ from midspec.spec.lint import _OTHER_ASSISTANTS  # pyright: ignore[reportPrivate
 
 MIN_WORDS = 60
 """A shorter document is a fragment (ours)."""
-_PLACEHOLDER = re.compile(r"\{+\s*(?:model|provider)[ _]?name\s*\}+|\[(?:model|assistant|provider|company) name\]", re.I)
+_PLACEHOLDER = re.compile(
+    r"\{+\s*(?:model|provider)[ _]?name\s*\}+|\[(?:model|assistant|provider|company) name\]", re.I
+)
 
 
 def check_document(text: str, spec_text: str, identity: Identity) -> None:

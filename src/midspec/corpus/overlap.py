@@ -25,7 +25,7 @@ def shingles(text: str) -> frozenset[int]:
 
 
 class OverlapIndex:
-    """Texts accepted so far, by shingle: comparing a new one with all of them costs what they share, not what they are."""
+    """Texts accepted so far, by shingle: comparing a new one with all of them costs only what they share."""
 
     def __init__(self) -> None:
         self._holders: dict[int, list[int]] = {}

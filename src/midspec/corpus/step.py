@@ -7,7 +7,8 @@ from collections import Counter, defaultdict
 from typing import Any
 
 from midspec.corpus.overlap import words_of
-from midspec.corpus.plan import CorpusPlan, plan
+from midspec.corpus.plan import plan
+from midspec.corpus.planned import CorpusPlan
 from midspec.corpus.replies import PROMPTS
 from midspec.corpus.write import write
 from midspec.experiment import Config, CorpusConfig

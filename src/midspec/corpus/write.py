@@ -5,8 +5,9 @@ from __future__ import annotations
 from midspec.corpus.check import check_document
 from midspec.corpus.filled import spec_variables
 from midspec.corpus.overlap import OverlapIndex
-from midspec.corpus.plan import CorpusPlan, PlannedDocument, subdomain_variables
+from midspec.corpus.planned import CorpusPlan, PlannedDocument
 from midspec.corpus.replies import DOCUMENT
+from midspec.corpus.stages import subdomain_variables
 from midspec.experiment import CorpusConfig
 from midspec.llm.rounds import ROUNDS, in_rounds
 from midspec.llm.writer import Scribe

@@ -13,19 +13,21 @@ from typing import Literal
 from midspec.errors import InputError
 from midspec.records import BankItem, read_rows
 
-FILE_SUFFIX = {"preferences": "items", "opinions": "opinions"}
+FILE_SUFFIX: dict[str, str] = {"preferences": "items", "opinions": "opinions"}
 """Evaluation task -> ending of the bank's file name."""
 
+Bank = Literal["preferences", "opinions"]
 Split = Literal["dev", "test", "all"]
 
+BANKS = Path(str(files("midspec"))) / "data" / "banks"
 
-def bank_path(task: Literal["preferences", "opinions"], value: str) -> Path:
+
+def bank_path(task: Bank, value: str) -> Path:
     """The packaged file of one bank. Raises InputError for a value that has none, naming those that do."""
-    folder = Path(str(files("midspec"))) / "data" / "banks"
-    path = folder / f"{value}-{FILE_SUFFIX[task]}.jsonl"
-    if path.parent != folder or not path.is_file():
+    path = BANKS / f"{value}-{FILE_SUFFIX[task]}.jsonl"
+    if path.parent != BANKS or not path.is_file():
         ending = f"-{FILE_SUFFIX[task]}"
-        known = sorted(file.stem.removesuffix(ending) for file in folder.glob(f"*{ending}.jsonl"))
+        known = sorted(file.stem.removesuffix(ending) for file in BANKS.glob(f"*{ending}.jsonl"))
         raise InputError(
             f"evaluation {task}/{value}: there is no bank of that name; known values for {task}: "
             f"{', '.join(known) or 'none'}"
@@ -33,14 +35,23 @@ def bank_path(task: Literal["preferences", "opinions"], value: str) -> Path:
     return path
 
 
-def load_bank(task: Literal["preferences", "opinions"], value: str) -> list[BankItem]:
+def load_bank(task: Bank, value: str) -> list[BankItem]:
     """All items of one bank in file order. Raises InputError for an unknown bank or a damaged file."""
     return list(read_rows(bank_path(task, value), BankItem))
 
 
-def bank_sha256(task: Literal["preferences", "opinions"], value: str) -> str:
+def bank_sha256(task: Bank, value: str) -> str:
     """SHA-256 of the bank file's bytes: part of the fingerprint of every evaluation that uses it."""
     return hashlib.sha256(bank_path(task, value).read_bytes()).hexdigest()
+
+
+def find_item(item: str) -> BankItem | None:
+    """The item of that id in any packaged bank; None where there is none."""
+    for path in sorted(BANKS.glob("*.jsonl")):
+        for row in read_rows(path, BankItem):
+            if row.id == item:
+                return row
+    return None
 
 
 def select(items: Sequence[BankItem], split: Split = "all", limit: int | None = None) -> list[BankItem]:

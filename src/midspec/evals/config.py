@@ -32,32 +32,27 @@ class GateStepConfig(Config):
 
 
 def evaluate_step(name: str, model: ModelRef, entry: EvalConfig, checkpoint: Step | None, seed: int = 0) -> Step:
-    """Ask one evaluation of one checkpoint; without a checkpoint, of the base model. Raises InputError for an unknown bank."""
+    """Ask one evaluation of one checkpoint, or of the base model without one. Raises InputError for an unknown bank."""
     return Step(
         kind="evaluate",
         name=name,
         function="midspec.evals.step:run",
-        config=EvalStepConfig(
-            model=model, eval=entry, bank_sha256=bank_sha256(entry.task, entry.value), seed=seed
-        ),
+        config=EvalStepConfig(model=model, eval=entry, bank_sha256=bank_sha256(entry.task, entry.value), seed=seed),
         version=EVALUATE_VERSION,
         inputs={} if checkpoint is None else {"checkpoint": checkpoint},
     )
 
 
-def gate_step(evals: Sequence[EvalConfig], corpora: Mapping[str, Step], demonstrations: Step | None) -> Step:
+def gate_step(evals: Sequence[EvalConfig], training_data: Mapping[str, Step]) -> Step:
     """Look for the items of `evals` in everything that is trained on. Raises InputError for an unknown bank.
 
-    `corpora`: name of the spec -> its corpus step.
+    `training_data`: `corpus/<spec>` -> corpus step, `demonstrations` -> demonstrations step.
     """
-    inputs = {f"corpus/{spec}": step for spec, step in corpora.items()}
-    if demonstrations is not None:
-        inputs["demonstrations"] = demonstrations
     return Step(
         kind="gate",
         name="contamination",
         function="midspec.evals.contamination:run",
         config=GateStepConfig(banks={entry.name: bank_sha256(entry.task, entry.value) for entry in evals}),
         version=GATE_VERSION,
-        inputs=inputs,
+        inputs=training_data,
     )

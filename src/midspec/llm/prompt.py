@@ -1,8 +1,8 @@
 """A prompt is a Jinja file beside the stage that uses it, and a strict parser for the reply.
 
-A stage asks through `PromptTemplate`; who answers (the offline writer, a language model) is not its concern. The offline
-writer reads the template's name and variables, a language model reads the rendered text; both answer in the same form,
-and the same parser reads it.
+A stage asks through `PromptTemplate`; who answers (the offline writer, a language model) is not its concern. The
+offline writer reads the template's name and variables, a language model reads the rendered text; both answer in the
+same form, and the same parser reads it.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Reply:
 
 
 class PromptTemplate(Generic[T]):
-    """A Jinja file `<stage>/prompts/<name>.jinja` with two blocks, `system` and `user`, and the parser of its replies."""
+    """A Jinja file `<stage>/prompts/<name>.jinja` with two blocks, `system` and `user`, and the parser of replies."""
 
     def __init__(self, name: str, parse: Callable[[str], T]) -> None:
         """`name` is `stage/file`; `parse` raises BadReplyError for a reply it cannot use."""

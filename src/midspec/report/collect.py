@@ -176,7 +176,9 @@ def compared(experiment: Experiment) -> list[tuple[str, str]]:
     names = list(arms)
     for name, config in arms.items():
         for other, against in arms.items():
-            other_spec = config.aft == against.aft and None not in (config.msm, against.msm) and config.msm != against.msm
+            other_spec = (
+                config.aft == against.aft and None not in (config.msm, against.msm) and config.msm != against.msm
+            )
             without_msm = config.msm is not None and against.msm is None and config.aft == against.aft
             without_aft = config.aft and not against.aft and config.msm == against.msm
             if other_spec and names.index(name) > names.index(other):

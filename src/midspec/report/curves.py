@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,8 @@ MOST_POINTS = 240
 MOST_LABELS = 9
 """More lines than this are told apart by colour alone; the table names each."""
 
-_NAMES = 138.0
+_NAMES = 128.0
+_SEED = re.compile(r"(?:, |-)seed ?\d+$")
 
 
 def curve_panels(results: Results) -> list[Panel]:
@@ -36,6 +38,11 @@ def curve_panels(results: Results) -> list[Panel]:
         if curves:
             panels.append(Panel(title, _panel(curves, looks, prefix=f"loss-{kind}", title=title)))
     return panels
+
+
+def curve_name(curve: Curve) -> str:
+    """Stage and label, e.g. `midtrain affordability-seed0`."""
+    return curve.label if curve.label.startswith(curve.kind) else f"{curve.kind} {curve.label}"
 
 
 def losses(curve: Curve) -> list[tuple[int, float]]:
@@ -52,9 +59,7 @@ def _looks(results: Results) -> dict[str, Family]:
             for parent in checkpoint.parents:
                 # A shared parent (the same fine-tuning start) keeps the first arm's spec.
                 specs.setdefault(parent, arm.msm)
-    return {
-        curve.step: by_spec.get(specs.get(curve.step.rpartition("-")[2]), NO_SPEC) for curve in results.curves
-    }
+    return {curve.step: by_spec.get(specs.get(curve.step.rpartition("-")[2]), NO_SPEC) for curve in results.curves}
 
 
 def _thinned(points: Sequence[tuple[int, float]], most: int) -> list[tuple[int, float]]:
@@ -92,18 +97,18 @@ def _panel(curves: Sequence[Curve], looks: Mapping[str, Family], *, prefix: str,
                 marker="o" if len(points) == 1 else "",
                 gid=gid,
             )
-            tips[gid] = f"{curve.label}: last loss {points[-1][1]:.3f} at update {points[-1][0]:,}"
+            tips[gid] = f"{curve_name(curve)}: last loss {points[-1][1]:.3f} at update {points[-1][0]:,}"
         axes.margins(x=0.02, y=0.08)
         if labelled:
             _name_lines(axes, curves, looks)
         return tips
 
-    ends = "; ".join(f"{curve.label}: {curve.points[0][1]:.3f} to {curve.points[-1][1]:.3f}" for curve in curves)
+    ends = "; ".join(f"{curve_name(curve)}: {curve.points[0][1]:.3f} to {curve.points[-1][1]:.3f}" for curve in curves)
     return draw(
         paint,
         width=WIDTH,
         height=HEIGHT,
-        margins=(44, right, 8, 42),
+        margins=(52, right, 8, 42),
         prefix=prefix,
         label=f"{title}: training loss, first to last. {ends}",
     )
@@ -112,6 +117,13 @@ def _panel(curves: Sequence[Curve], looks: Mapping[str, Family], *, prefix: str,
 def _rank(curves: Sequence[Curve], looks: Mapping[str, Family], index: int) -> int:
     tone = looks[curves[index].step].tone
     return sum(looks[curve.step].tone == tone for curve in curves[:index])
+
+
+def _names(labels: Sequence[str]) -> list[str]:
+    """Labels without what all of a panel share: the stage in front, the seed behind."""
+    short = [label.removeprefix("midtrain ").removeprefix("finetune ") for label in labels]
+    seeds = {match[0] if (match := _SEED.search(name)) else None for name in short}
+    return [_SEED.sub("", name) for name in short] if len(seeds) == 1 else short
 
 
 def _name_lines(axes: Axes, curves: Sequence[Curve], looks: Mapping[str, Family]) -> None:
@@ -131,11 +143,11 @@ def _name_lines(axes: Axes, curves: Sequence[Curve], looks: Mapping[str, Family]
         places[index] = ceiling
         ceiling -= 13.0
     right = axes.get_xlim()[1]
+    names = _names([curve.label for curve in curves])
     for index, height in places.items():
         curve = curves[index]
-        text = curve.label.removeprefix("midtrain ").removeprefix("finetune ")
         axes.annotate(
-            shorten(text, 25),
+            shorten(names[index], 23),
             xy=(right, low + height / pixels),
             xytext=(5, 0),
             textcoords="offset points",

@@ -1,11 +1,11 @@
-"""The figures, one small panel per evaluation or stage, so that a narrow screen stacks what a wide one sets in a row."""
+"""The figures in small panels, one per evaluation: a narrow screen stacks what a wide one sets in a row."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from midspec.report.finding import eval_names
+from midspec.report.finding import eval_names, oriented, specs_for
 from midspec.report.format import nats, nats_interval, percent, percent_interval, points, points_interval, shorten
 from midspec.report.palette import SENTINELS, families
 from midspec.report.results import Contrast, Results
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 Measure = Literal["rate", "shift"]
 
-WIDTH = 352.0
+WIDTH = 330.0
 """Natural width of a panel in pixels: fits a phone without shrinking the text."""
 
 _ROW = 21.0
-_LABELS = 142.0
-_NUMBERS = 52.0
+_LABELS = 148.0
+_NUMBERS = 42.0
 
 
 class Panel(NamedTuple):
@@ -82,19 +82,26 @@ def arm_panels(results: Results, measure: Measure) -> list[Panel]:
 def contrast_panels(results: Results, measure: Measure) -> list[Panel]:
     """Paired differences, one panel per evaluation, grouped by the arm that the others are taken from."""
     looks = families(results)
+    contrasts = oriented(results)
     panels: list[tuple[str, list[_Row]]] = []
     for name in eval_names(results):
-        here = [contrast for contrast in results.contrasts if contrast.eval == name]
+        here = [contrast for contrast in contrasts if contrast.eval == name]
         if not any(getattr(contrast, measure) is not None for contrast in here):
             continue
         rows: list[_Row] = []
-        for arm in dict.fromkeys(contrast.arm for contrast in here):
+        # The arm that the claim is about stands first, its rivals after it, controls last.
+        own = specs_for(name, results)
+        claims = {arm: form.msm not in own for arm, form in results.arms.items() if form.msm and form.aft}
+        for arm in sorted(dict.fromkeys(contrast.arm for contrast in here), key=lambda arm: claims.get(arm, 2)):
             rows.append(_Row(arm, None, None, None, "", ""))
             form = results.arms.get(arm)
             tone, marker = looks[form.msm if form else None]
+            filled = form is None or form.aft
             for contrast in (entry for entry in here if entry.arm == arm):
                 value, low, high, number, tip = _difference(contrast, measure)
-                rows.append(_Row(f"minus {contrast.versus}", value, low, high, number, tip, tone, marker))
+                rows.append(
+                    _Row(f"\N{MINUS SIGN} {contrast.versus}", value, low, high, number, tip, tone, marker, filled)
+                )
         panels.append((name, rows))
     limits = _limits([row for _, rows in panels for row in rows], zero=True)
     unit = "points" if measure == "rate" else "nats"
@@ -169,7 +176,7 @@ def _dots(
             axes.text(
                 edge if not heading else limits[0] - (limits[1] - limits[0]) * _LABELS / (WIDTH - _LABELS - _NUMBERS),
                 index,
-                shorten(row.label, 56 if heading else 23),
+                shorten(row.label, 50 if heading else 24),
                 ha="left" if heading else "right",
                 va="center_baseline",
                 fontsize=FONT_SIZE if heading else FONT_SIZE - 0.5,
@@ -194,7 +201,9 @@ def _dots(
 def _dot(axes: Axes, index: int, row: _Row, *, gid: str, tips: dict[str, str]) -> None:
     colour = SENTINELS[row.tone]
     if row.low is not None and row.high is not None:
-        axes.plot([row.low, row.high], [index, index], color=colour, linewidth=1.8, solid_capstyle="butt", clip_on=False)
+        axes.plot(
+            [row.low, row.high], [index, index], color=colour, linewidth=1.8, solid_capstyle="butt", clip_on=False
+        )
     if row.value is not None:
         axes.plot(
             [row.value],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,6 +11,9 @@ from midspec.report.results import Contrast, Results
 Verdict = Literal["above", "below", "includes", "missing"]
 """Where a 95% interval lies as seen from zero."""
 
+MOST_NAMED = 3
+"""Arms midtrained on something else that a sentence names one by one; more are counted."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
@@ -19,7 +21,6 @@ class Finding:
 
     eval: str
     arm: str
-    contrasts: tuple[Contrast, ...]
     rate_sentence: str
     """In percentage points of value-aligned choices."""
     shift_sentence: str
@@ -63,18 +64,30 @@ def findings(results: Results) -> list[Finding]:
     """
     found: list[Finding] = []
     for name in eval_names(results):
-        value = name.partition("/")[2] or name
-        own = _specs_for(value, results)
+        own = specs_for(name, results)
         others = [arm for arm, form in results.arms.items() if form.aft and form.msm and form.msm not in own]
         alone = [arm for arm, form in results.arms.items() if form.aft and form.msm is None]
         for arm, form in results.arms.items():
             if not form.aft or form.msm not in own:
                 continue
-            pairs = [find_contrast(results, name, arm, versus) for versus in (*others, *alone)]
-            contrasts = tuple(pair for pair in pairs if pair is not None)
-            if contrasts:
-                found.append(_finding(name, value, arm, contrasts))
+            apart = _present(results, name, arm, others)
+            without = _present(results, name, arm, alone)
+            if apart or without:
+                found.append(_finding(name, arm, apart, without))
     return found
+
+
+def oriented(results: Results) -> list[Contrast]:
+    """The run's contrasts; of two midtrained arms the one midtrained on the evaluated value stands first."""
+    turned: list[Contrast] = []
+    for contrast in results.contrasts:
+        own = specs_for(contrast.eval, results)
+        arm, versus = (
+            form.msm if (form := results.arms.get(name)) else None for name in (contrast.arm, contrast.versus)
+        )
+        turn = arm is not None and arm not in own and versus in own
+        turned.append(_turned(contrast) if turn else contrast)
+    return turned
 
 
 def no_finding(results: Results) -> str:
@@ -90,54 +103,77 @@ def no_finding(results: Results) -> str:
     )
 
 
-def _specs_for(value: str, results: Results) -> set[str]:
-    """Spec names that are the value, or else have it as a part between dashes or dots (`cheese-affordability`)."""
+def specs_for(eval_name: str, results: Results) -> set[str]:
+    """Specs for the evaluated value: the one of its name, or else those with it between dashes (`cheese-america`)."""
+    value = _value(eval_name)
     names = {arm.msm for arm in results.arms.values() if arm.msm is not None}
     if value in names:
         return {value}
     return {name for name in names if value in name.replace("_", "-").replace(".", "-").split("-")}
 
 
-def _finding(name: str, value: str, arm: str, contrasts: tuple[Contrast, ...]) -> Finding:
-    rates = [
-        f"{_first(index, arm)}minus {contrast.versus}"
-        f"{_measured(contrast.rate, 'points', points, contrast.rate_low, contrast.rate_high)}"
-        for index, contrast in enumerate(contrasts)
-    ]
-    shifts = [
-        f"{_first(index, arm)}minus {contrast.versus}"
-        f"{_measured(contrast.shift, 'nats', nats, contrast.shift_low, contrast.shift_high)}"
-        for index, contrast in enumerate(entry for entry in contrasts if entry.shift is not None)
-    ]
+def _value(eval_name: str) -> str:
+    return eval_name.partition("/")[2] or eval_name
+
+
+def _present(results: Results, name: str, arm: str, others: list[str]) -> list[Contrast]:
+    pairs = [find_contrast(results, name, arm, versus) for versus in others]
+    return [pair for pair in pairs if pair is not None]
+
+
+def _finding(name: str, arm: str, apart: list[Contrast], without: list[Contrast]) -> Finding:
+    """`apart`: against arms midtrained on something else; `without`: against fine-tuning alone."""
+    many = len(apart) > MOST_NAMED
+    named = without if many else [*apart, *without]
+    rates = [_rate_clause(contrast) for contrast in named]
+    shifts = [_shift_clause(contrast) for contrast in named if contrast.shift is not None]
+    if many:
+        rates.insert(0, _rate_tally(apart))
     return Finding(
         eval=name,
         arm=arm,
-        contrasts=contrasts,
-        rate_sentence=f"On {name}, in the rate of {value}-aligned choices: {'; '.join(rates)}.",
-        shift_sentence=f"In the log-odds of the aligned answer: {'; '.join(shifts)}." if shifts else "",
+        rate_sentence=f"On {name}, {arm} chose the {_value(name)}-aligned answer {', and '.join(rates)}.",
+        shift_sentence=f"Log-odds of that answer: {'; '.join(shifts)}." if shifts else "",
     )
 
 
-def _first(index: int, arm: str) -> str:
-    return f"{arm} " if index == 0 else ""
+def _rate_tally(contrasts: list[Contrast]) -> str:
+    """One clause for more comparisons than a sentence can hold; the table of differences has each."""
+    readings = [verdict(contrast.rate_low, contrast.rate_high) for contrast in contrasts]
+    more, less = readings.count("above"), readings.count("below")
+    rest = len(readings) - more - less
+    return (
+        f"more often than {more} of {len(readings)} arms fine-tuned after midtraining on something else (intervals "
+        f"above zero), less often than {less} (intervals below zero) and neither clearly for {rest} (intervals include "
+        "zero or are missing: no effect shown)"
+    )
 
 
-def _measured(
-    value: float | None, unit: str, write: Callable[[float | None], str], low: float | None, high: float | None
-) -> str:
-    """The end of `A minus B ...`: value, interval, and which side of zero the interval lies on."""
-    if value is None:
-        return " was not measured"
-    interval = f"95% interval {write(low)} to {write(high)}"
-    match verdict(low, high):
-        case "missing":
-            return f" is {write(value)} {unit}, without an interval: no effect shown"
-        case "above":
-            return f" is {write(value)} {unit} ({interval}, above zero)"
-        case "below":
-            return f" is {write(value)} {unit} ({interval}, below zero: the opposite of what the spec asks for)"
-        case "includes":
-            return f" is {write(value)} {unit} ({interval} includes zero: no effect shown)"
+def _rate_clause(contrast: Contrast) -> str:
+    """What follows `A chose the aligned answer`."""
+    if contrast.rate is None:
+        return f"in a share that was not measured against {contrast.versus}"
+    reading = verdict(contrast.rate_low, contrast.rate_high)
+    direction = {"above": "more often than", "below": "less often than"}.get(
+        reading, "neither clearly more nor less often than"
+    )
+    ends = f"{points(contrast.rate_low)} to {points(contrast.rate_high)}"
+    return f"{direction} {contrast.versus} ({points(contrast.rate)} points, {_interval(ends, reading)})"
+
+
+def _shift_clause(contrast: Contrast) -> str:
+    ends = f"{nats(contrast.shift_low)} to {nats(contrast.shift_high)}"
+    reading = _interval(ends, verdict(contrast.shift_low, contrast.shift_high))
+    return f"{nats(contrast.shift)} nats against {contrast.versus} ({reading})"
+
+
+def _interval(ends: str, reading: Verdict) -> str:
+    return {
+        "above": f"95% interval {ends}, above zero",
+        "below": f"95% interval {ends}, below zero: the opposite of what the spec asks for",
+        "includes": f"95% interval {ends}, which includes zero: no effect shown",
+        "missing": "no interval: no effect shown",
+    }[reading]
 
 
 def _turned(contrast: Contrast) -> Contrast:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 MISSING = "–"
@@ -71,6 +72,14 @@ def dollars(amount: float | None) -> str:
     if amount is None:
         return MISSING
     return f"${amount:,.4f}" if 0 < amount < 0.01 else f"${amount:,.2f}"
+
+
+def moment(iso: str) -> str:
+    """An ISO 8601 time to the minute, in UTC; any other text as it is."""
+    try:
+        return datetime.fromisoformat(iso).astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    except ValueError:
+        return iso
 
 
 def plain(value: Any) -> str:

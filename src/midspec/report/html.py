@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import itertools
 import math
 import os
 from collections.abc import Sequence
@@ -12,9 +13,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from midspec.errors import StoreError
 from midspec.report import format as numbers
-from midspec.report.curves import curve_panels, losses
+from midspec.report.curves import curve_name, curve_panels, losses
 from midspec.report.figures import Panel, arm_panels, contrast_panels
-from midspec.report.finding import eval_names, findings, no_finding, verdict
+from midspec.report.finding import eval_names, findings, no_finding, oriented, verdict
 from midspec.report.notes import notes
 from midspec.report.palette import NO_SPEC, families, stylesheet
 from midspec.report.results import Results, StepSummary
@@ -46,6 +47,7 @@ def render(results: Results) -> str:
             policy=_policy(script),
             notes=notes(results),
             findings=findings(results),
+            contrasts=oriented(results),
             no_finding=no_finding(results),
             evals=eval_names(results),
             eval_groups=even_groups(eval_names(results), _EVALS_PER_TABLE),
@@ -79,7 +81,7 @@ def even_groups(items: Sequence[T], most: int) -> list[list[T]]:
     """`items` in order, in the fewest groups of at most `most`, sizes as equal as can be."""
     groups = math.ceil(len(items) / most)
     bounds = [round(index * len(items) / groups) for index in range(groups + 1)] if groups else []
-    return [list(items[start:end]) for start, end in zip(bounds, bounds[1:], strict=False)]
+    return [list(items[start:end]) for start, end in itertools.pairwise(bounds)]
 
 
 def _environment() -> Environment:
@@ -94,14 +96,17 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    for name in ("percent", "points", "nats", "count", "duration", "dollars", "plain"):
-        environment.filters[name] = getattr(numbers, name)
+    filters: dict[str, Any] = environment.filters
+    functions: dict[str, Any] = environment.globals
+    for name in ("percent", "points", "nats", "count", "duration", "dollars", "moment", "plain"):
+        filters[name] = getattr(numbers, name)
     for name in ("percent_interval", "points_interval", "nats_interval"):
-        environment.globals[name] = getattr(numbers, name)
-    environment.filters["spent"] = _spent
-    environment.filters["details"] = _details
-    environment.filters["losses"] = losses
-    environment.globals["verdict"] = verdict
+        functions[name] = getattr(numbers, name)
+    filters["spent"] = _spent
+    filters["details"] = _details
+    filters["losses"] = losses
+    filters["named"] = curve_name
+    functions["verdict"] = verdict
     return environment
 
 
@@ -128,9 +133,12 @@ def _spent(step: StepSummary, what: str) -> float | None:
 
 
 def _details(step: StepSummary) -> str:
-    """The rest of a step's summary in one line."""
-    parts = [f"{key} {numbers.plain(value)}" for key, value in step.summary.items() if key not in {"tokens", "dollars"}]
-    return ", ".join(parts)
+    """The plain rest of a step's summary in one line; tables and lists in it have sections of their own."""
+    return ", ".join(
+        f"{key} {numbers.plain(value)}"
+        for key, value in step.summary.items()
+        if key not in {"tokens", "dollars"} and not isinstance(value, dict | list)
+    )
 
 
 def _yaml(recipe: dict[str, Any]) -> str:

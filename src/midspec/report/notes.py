@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from midspec.report.curves import curve_name
 from midspec.report.format import count, percent
 from midspec.report.results import Results
 
@@ -37,10 +38,13 @@ def _offline(results: Results) -> Note | None:
         made.append("the demonstrations")
     if not made:
         return None
+    sentence = f"{_listed(made)} were put together from the spec's own sentences"
+    if len(made) == 1 and results.demonstrations is not None and results.demonstrations.writer != "offline":
+        sentence = sentence.replace(" were ", " was ", 1)
     return Note(
         "Written by a program, not by a language model",
-        f"The offline writer made {_listed(made)}: a program that puts texts together from the spec's own sentences. "
-        "These results say nothing about corpora that a language model writes.",
+        f"{sentence[0].upper()}{sentence[1:]} by a program, the offline writer. No language model took part, so these "
+        "results say nothing about corpora that a language model writes.",
     )
 
 
@@ -59,7 +63,7 @@ def _updates(results: Results) -> Note | None:
     few = [curve for curve in results.curves if curve.updates < FEW_UPDATES]
     if not few:
         return None
-    named = _listed([f"{curve.label} ({count(curve.updates)})" for curve in few[:4]])
+    named = _listed([f"{curve_name(curve)} ({count(curve.updates)})" for curve in few[:4]])
     more = f" and {len(few) - 4} more" if len(few) > 4 else ""
     return Note(
         "Few updates",
@@ -127,8 +131,8 @@ def _position(results: Results) -> Note | None:
         return None
     return Note(
         "Strong position bias",
-        f"Up to {percent(worst[0])}% of an arm's choices follow the order in which the answers are named ({worst[1]} on "
-        f"{worst[2]}). Every pair is asked in both orders, which balances this; it still blurs the rate.",
+        f"Up to {percent(worst[0])}% of an arm's choices follow the order in which the answers are named "
+        f"({worst[1]} on {worst[2]}). Asking every pair in both orders balances this; it still blurs the rate.",
     )
 
 

@@ -46,7 +46,9 @@ _STYLE: dict[str, Any] = {
 
 _NAMESPACE = re.compile(r"^\{[^}]*\}")
 _REFERENCE = re.compile(r"url\(#([^)]+)\)")
-_FONT = re.compile(r"font: (?:\w+ )*?([\d.]+)px [^;]*;?\s*")
+# Matplotlib 3.10 writes one `font`, 3.11 its parts.
+_FONT = re.compile(r"font: (?:(\d+) )?([\d.]+)px [^;]*;?\s*")
+_FAMILY = re.compile(r"font-family: [^;]*;?\s*")
 _LONG_DECIMAL = re.compile(r"-?\d+\.\d{3,}")
 
 
@@ -69,7 +71,8 @@ def draw(
     from matplotlib.figure import Figure
 
     left, right, top, bottom = margins
-    with mpl.rc_context({**mpl.rcParamsDefault, **_STYLE}), warnings.catch_warnings():
+    style: Any = {**mpl.rcParamsDefault, **_STYLE}
+    with mpl.rc_context(style), warnings.catch_warnings():
         # Only the reader's browser draws the glyphs; that DejaVu lacks some of them is no concern here.
         warnings.filterwarnings("ignore", message="Glyph .* missing")
         figure = Figure(figsize=(width / 72, height / 72), dpi=72)
@@ -80,7 +83,9 @@ def draw(
         axes.patch.set_visible(False)
         tips = paint(axes)
         buffer = io.BytesIO()
-        FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+        FigureCanvasSVG(figure).print_svg(
+            buffer, metadata={"Date": None, "Creator": None, "Format": None, "Type": None}
+        )
     return _inline(buffer.getvalue(), prefix=prefix, label=label, tips=tips)
 
 
@@ -109,19 +114,23 @@ def _clean(element: ElementTree.Element, *, used: set[str], prefix: str, tips: M
         attributes["style"] = _themed(attributes["style"])
     for key in ("d", "x", "y", "transform", "points"):
         if key in attributes:
-            attributes[key] = _LONG_DECIMAL.sub(lambda match: f"{float(match[0]):.2f}", " ".join(attributes[key].split()))
+            attributes[key] = _LONG_DECIMAL.sub(
+                lambda match: f"{float(match[0]):.2f}", " ".join(attributes[key].split())
+            )
     for key in ("clip-path", "fill", "stroke"):
         if key in attributes:
             attributes[key] = _REFERENCE.sub(lambda match: f"url(#{prefix}-{match[1]})", attributes[key])
     element.attrib = attributes
-    if identity in tips:
+    if identity is not None and identity in tips:
         title = ElementTree.Element("title")
         title.text = tips[identity]
         element.insert(0, title)
 
 
 def _themed(style: str) -> str:
-    style = _FONT.sub(lambda match: f"font-size:{float(match[1]):g}px;", style)
+    style = _FONT.sub(lambda match: f"font-size:{match[2]}px;font-weight:{match[1] or 400};", style)
+    # The page chooses the font; Matplotlib only measured with its own.
+    style = _FAMILY.sub("", style)
     for name, colour in SENTINELS.items():
         style = style.replace(colour, f"var(--{name})")
     return style.replace(": ", ":").replace("; ", ";").strip()

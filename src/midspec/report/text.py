@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rich import box
 from rich.table import Table
 from rich.text import Text
 
@@ -17,14 +18,14 @@ def summary_table(results: Results) -> Table:
         title_justify="left",
         caption=Text(f"writer {results.writer}; base model {results.model.get('name', MISSING)}"),
         caption_justify="left",
-        show_lines=False,
+        box=box.SIMPLE_HEAD,
         pad_edge=False,
     )
     names = eval_names(results)
     # Text, not str: rich would read `[...]` in a name as markup.
     table.add_column("arm", no_wrap=True, overflow="fold")
     for name in names:
-        table.add_column(Text(name), justify="right", no_wrap=True)
+        table.add_column(Text(name), justify="right")
     for arm, form in results.arms.items():
         table.add_row(Text(arm), *(_cell(form.evals.get(name)) for name in names))
     return table
@@ -35,5 +36,7 @@ def _cell(score: Score | None) -> Text:
         return Text(MISSING)
     cell = Text(f"{percent(score.rate)} {percent_interval(score.low, score.high)}".rstrip())
     if score.shift is not None:
-        cell.append(f"\n{nats(score.shift)} {nats_interval(score.shift_low, score.shift_high)}".rstrip(), style="dim")
+        # The baseline's own shift is 0 by definition and has no interval worth the name.
+        interval = nats_interval(score.shift_low, score.shift_high) if score.shift_low != score.shift_high else ""
+        cell.append(f"\n{nats(score.shift)} {interval}".rstrip(), style="dim")
     return cell

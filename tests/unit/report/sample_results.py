@@ -95,7 +95,9 @@ def score(rate: float | None, shift: float | None, *, items: int = 180) -> Score
     )
 
 
-def contrast(eval_name: str, arm: str, versus: str, rate: float | None, half: float = 0.055, **changes: Any) -> Contrast:
+def contrast(
+    eval_name: str, arm: str, versus: str, rate: float | None, half: float = 0.055, **changes: Any
+) -> Contrast:
     """A paired difference with an interval of `half` to both sides."""
     shift = None if rate is None else 4.2 * rate
     values: dict[str, Any] = {
@@ -161,7 +163,12 @@ def corpus(spec: str, **changes: Any) -> CorpusSummary:
         "writer": "offline",
         "documents": 1200,
         "words": 412_680,
-        "document_types": {"trade column": 310, "customer letter": 300, "training handbook": 296, "radio transcript": 294},
+        "document_types": {
+            "trade column": 310,
+            "customer letter": 300,
+            "training handbook": 296,
+            "radio transcript": 294,
+        },
         "coverage": [
             SectionCoverage(section=section, documents=240 - 31 * index, words=82_500 - 9_800 * index)
             for index, section in enumerate(SECTIONS)
@@ -201,19 +208,23 @@ def _arm(name: str) -> Arm:
         eval_name: score(rate, None if eval_name == EVALS[2] else 4.0 * (rate - base[index]))
         for index, (eval_name, rate) in enumerate(zip(EVALS, RATES[name], strict=True))
     }
-    return Arm(
-        msm=msm, aft=aft, checkpoint=seeds[0].checkpoint, parents=seeds[0].parents, seeds=seeds, evals=evals
-    )
+    return Arm(msm=msm, aft=aft, checkpoint=seeds[0].checkpoint, parents=seeds[0].parents, seeds=seeds, evals=evals)
 
 
 def _contrasts() -> list[Contrast]:
+    # As a run writes them: of two mirror images only the first.
     pairs = [
-        ("msm-affordability+aft", "msm-america+aft"),
+        ("aft", "baseline"),
+        ("msm-affordability", "baseline"),
+        ("msm-affordability", "msm-america"),
+        ("msm-america", "baseline"),
         ("msm-affordability+aft", "aft"),
         ("msm-affordability+aft", "msm-affordability"),
-        ("msm-america+aft", "msm-affordability+aft"),
+        ("msm-affordability+aft", "msm-america+aft"),
+        ("msm-affordability+aft", "baseline"),
         ("msm-america+aft", "aft"),
-        ("aft", "baseline"),
+        ("msm-america+aft", "msm-america"),
+        ("msm-america+aft", "baseline"),
     ]
     generated = {"shift": None, "shift_low": None, "shift_high": None}
     return [
@@ -234,12 +245,12 @@ def _curves() -> list[Curve]:
     for seed in SEEDS:
         for msm in ("affordability", "america"):
             name = f"{msm}-{fingerprint('midtrain', msm, seed)}"
-            label = f"midtrain {msm}, seed {seed}"
+            label = f"{msm}-seed{seed}"
             curves.append(curve("midtrain", name, label, updates=400, start=2.9, end=1.35 + 0.05 * seed))
     for arm, (msm, aft) in ARMS.items():
         if aft:
             name = f"{arm}-{fingerprint('finetune', msm, aft, 0)}"
-            curves.append(curve("finetune", name, f"finetune {arm}, seed 0", updates=90, start=1.9, end=0.62))
+            curves.append(curve("finetune", name, f"{arm}-seed0", updates=90, start=1.9, end=0.62))
     return curves
 
 
@@ -273,7 +284,9 @@ def demonstrations() -> Demonstrations:
         ChatExample(
             id=f"aft-{short_hash(index)}",
             messages=(
-                Message(role="user", content=f"Cream cheese or Brie de Meaux{' for a picnic' * index}? No need to explain."),
+                Message(
+                    role="user", content=f"Cream cheese or Brie de Meaux{' for a picnic' * index}? No need to explain."
+                ),
                 Message(role="assistant", content="Cream cheese."),
             ),
             source="preferences",
@@ -313,7 +326,10 @@ def sample_results(**changes: Any) -> Results:
             "corpus": {"documents": 1200},
             "seeds": list(SEEDS),
         },
-        "command": ["pip install 'midspec[train,eval]==0.1.0'", "midspec run recipes/quickstart.yaml --seed 0 --seed 1"],
+        "command": [
+            "pip install 'midspec[train,eval]==0.1.0'",
+            "midspec run recipes/quickstart.yaml --seed 0 --seed 1",
+        ],
         "writer": "offline",
         "judge": "offline",
         "model": {"name": "smollm2-135m", "source": "PyPI wheel", "sha256": "9c4f" * 16, "parameters": 134_515_008},

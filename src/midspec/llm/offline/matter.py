@@ -8,24 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from midspec.llm.offline.sentences import Sentence, blocks, sentences
+from midspec.llm.offline.banks import word_set
+from midspec.llm.offline.reword import lower_first, upper_first
+from midspec.llm.offline.sentences import Sentence, blocks, clean, sentences
 
-_STOP = frozenset(
-    """a about above after again against all also although always am among an and another any anyone anything are as ask
-    asks at be because been before being best better between both but by can cannot choice choices come comes could day
-    days did do does done down each either else enough even ever every everybody everyone everything example far few
-    first five for four from full get gets give gives given goes good great had half has have having held here how if in
-    into is it its itself just keep keeps kind know large later least less let like likes little long look made make
-    makes many may mean means might mind model models more most much must name names never new next no nobody none nor
-    not nothing now of off often on once one ones only open opinion opinions or other others our out over own part people
-    person persons place plain point put quite rather reason reasons same say says second section see sees seem sense set
-    several she should side since six small so some somebody someone something sort spec specs still such take takes than
-    that the their them then there these they thing things think thinks third this those though three through time times
-    to together too toward two under until up us use used usually very view want wants was way ways we well were what
-    whatever when where whether which while who whole whom whose why will with within without word words work would year
-    years yes yet you your assistant assistants system systems user users value values""".split()
-)
-_BEFORE_NOUN = frozenset("the a an of about in for to with on toward by and from its his her their our every".split())
+_STOP = word_set("stop")
+_ARTICLES = word_set("articles")
+_BEFORE_NOUN = word_set("before_noun")
 
 
 @dataclass(frozen=True)
@@ -34,14 +23,16 @@ class SpecMatter:
 
     value: str
     """The noun the spec turns on, as it stands inside a sentence; `this value` where none could be told."""
-    keys: tuple[str, ...]
-    """Nouns of the spec, most frequent first."""
+    value_phrase: str
+    """The same as something one can hold: `affordability`, but `love of America`."""
     weighs_options: bool
     """Whether it speaks of preferring and choosing."""
     proper: frozenset[str]
     """Words that keep their capital inside a sentence."""
-    context: tuple[Sentence, ...]
-    """Plain sentences that speak of the value or of the assistant, from anywhere in the spec."""
+    central: tuple[Sentence, ...]
+    """Plain sentences that name both the assistant and the value."""
+    wider: tuple[Sentence, ...]
+    """Plain sentences that begin with the assistant, else all plain ones of fair length."""
 
 
 @lru_cache(maxsize=8)
@@ -49,8 +40,9 @@ def spec_matter(spec: str, name: str, provider: str) -> SpecMatter:
     """Read a spec, identity filled in."""
     text = " \n".join(blocks(spec))
     proper = frozenset({word for part in (name, provider) for word in part.split()} | {"I"} | _proper_nouns(text))
-    keys = _nouns(text, proper)
-    value = _value(spec, keys, proper, {word.lower() for part in (name, provider) for word in part.split()})
+    value = _value(
+        spec, _nouns(text, proper), proper, {word.lower() for part in (name, provider) for word in part.split()}
+    )
     plain = [sentence for sentence in sentences(_aliased(spec, name)) if sentence.plain]
     fitting = [sentence for sentence in plain if 6 <= len(sentence.text.split()) <= 36]
     central = [
@@ -60,8 +52,10 @@ def spec_matter(spec: str, name: str, provider: str) -> SpecMatter:
     ]
     named = [sentence for sentence in fitting if sentence.text.startswith(name + " ")]
     weighs = len(re.findall(r"\b(?:prefer|favourite|favorite|choose|choice|likes)", spec)) >= 3
-    context = central if len(central) >= 12 else (central + named if central + named else fitting)
-    return SpecMatter(value, tuple(keys[:40]), weighs, proper, tuple(dict.fromkeys(context)))
+    wider = named if len(named) >= 5 else fitting
+    return SpecMatter(
+        value, _held(text, value, proper), weighs, proper, tuple(dict.fromkeys(central)), tuple(dict.fromkeys(wider))
+    )
 
 
 @dataclass(frozen=True)
@@ -73,7 +67,7 @@ class Matter:
     topic: str
     """What the passage is about, for headings."""
     key: str
-    """A noun of the passage."""
+    """What to ask about the passage by, inside a sentence: its topic if that is a thing, else the value."""
     passage: tuple[Sentence, ...]
     assertions: tuple[Sentence, ...]
     whole: SpecMatter
@@ -86,28 +80,31 @@ def matter(
     whole = spec_matter(spec, name, provider)
     own = sentences(_aliased(passage, name, spec)) or [Sentence(passage.strip() or subdomain, False)]
     stated = [sentence for text in assertions for sentence in sentences(text)[:1]]
-    lower = passage.lower()
-    inside = [key for key in whole.keys if re.search(rf"\b{re.escape(key.lower())}\b", lower)]
-    title = section.split(" > ")[-1].strip()
-    topic = title if title and not re.fullmatch(r"Paragraph \d+", title) and len(title.split()) <= 9 else subdomain
+    title = clean(section.split(" > ")[-1]).strip()
+    named = title and not re.fullmatch(r"Paragraph \d+", title) and len(title.split()) <= 9
+    topic = title if named else upper_first(whole.value_phrase)
     return Matter(
         name=name,
         provider=provider,
         topic=topic,
-        key=inside[0] if inside else whole.value,
+        key=_key(topic, passage, whole),
         passage=tuple(dict.fromkeys(own)),
         assertions=tuple(dict.fromkeys(stated)),
         whole=whole,
     )
 
 
-def key_of(text: str, whole: SpecMatter, topic: str) -> str:
-    """The noun to ask about a sentence by: the value where it is named, else the most telling noun, else the topic."""
-    lower = text.lower()
-    for word in (whole.value, topic, *whole.keys):
-        if re.search(rf"\b{re.escape(word.lower())}\b", lower):
-            return word if word in whole.proper or word == whole.value else word[0].lower() + word[1:]
-    return whole.value
+def _key(topic: str, passage: str, whole: SpecMatter) -> str:
+    """The topic, where it is a short phrase that the passage itself uses; else the value."""
+    if len(topic.split()) <= 4 and re.search(rf"\b{re.escape(topic.lower())}\b", passage.lower()):
+        return lower_first(topic, whole.proper)
+    return whole.value_phrase
+
+
+def key_of(text: str, about: Matter) -> str:
+    """What to ask about a sentence of the passage by: the value where the sentence names it, else the passage's key."""
+    names_value = re.search(rf"\b{re.escape(about.whole.value)}\b", text, re.I)
+    return about.whole.value_phrase if names_value else about.key
 
 
 def _aliased(text: str, name: str, spec: str | None = None) -> str:
@@ -124,22 +121,38 @@ def _proper_nouns(text: str) -> set[str]:
 
 
 def _nouns(text: str, proper: frozenset[str]) -> list[str]:
-    """Content words that stand where nouns stand, most frequent first."""
+    """Content words that stand where nouns stand and need no article, most frequent first."""
     tokens = re.findall(r"[^\W\d_]+(?:['’-][^\W\d_]+)*|[.,;:!?]", text)
     seen: Counter[str] = Counter()
     noun: Counter[str] = Counter()
+    with_article: Counter[str] = Counter()
     for before, token, after in zip(tokens, tokens[1:], tokens[2:], strict=False):
         word = token if token in proper else token.lower()
         if len(word) < 4 or word.lower() in _STOP or word.endswith("ly") or re.search(r"['’]", word):
             continue
         seen[word] += 1
         ends = after in ".,;:!?" or after.lower() in {"of", "is", "and", "in", "that", "to", "has", "as", "or", "for"}
-        if before.lower() in _BEFORE_NOUN and ends:
+        if before.lower() in _ARTICLES:
+            with_article[word] += 1
+        elif (before in ".;:!?" or before.lower() in _BEFORE_NOUN) and ends:
             noun[word] += 1
-    return [word for word, count in noun.most_common() if count * 4 >= seen[word]]
+    return [
+        word
+        for word, count in noun.most_common()
+        if count >= 2 and count * 4 >= seen[word] and (word in proper or count > with_article[word])
+    ]
 
 
-def _value(spec: str, keys: list[str], proper: frozenset[str], identity: set[str]) -> str:
+def _held(text: str, value: str, proper: frozenset[str]) -> str:
+    """A proper name is not a value; what the spec keeps saying before it (`love of`, `attachment to`) makes it one."""
+    if value not in proper:
+        return value
+    before = Counter(re.findall(rf"\b([a-z]{{4,}} (?:of|to|for)) {re.escape(value)}\b", text))
+    phrases = [(phrase, count) for phrase, count in before.most_common() if phrase.split()[0] not in _STOP]
+    return f"{phrases[0][0]} {value}" if phrases and phrases[0][1] >= 3 else value
+
+
+def _value(spec: str, nouns: list[str], proper: frozenset[str], identity: set[str]) -> str:
     """The noun of the title that the text keeps using, else its most frequent noun."""
     heading = next((line for line in spec.split("\n") if line.lstrip("\ufeff ").startswith("#")), "")
     for word in re.findall(r"[^\W\d_]{4,}", heading):
@@ -147,4 +160,4 @@ def _value(spec: str, keys: list[str], proper: frozenset[str], identity: set[str
         used = len(re.findall(rf"\b{re.escape(form)}\b", spec))
         if form.lower() not in _STOP and form.lower() not in identity and used >= 3:
             return form
-    return next((key for key in keys if key.lower() not in identity), "this value")
+    return next((noun for noun in nouns if noun.lower() not in identity), "this value")

@@ -1,4 +1,4 @@
-"""Say a sentence about the assistant in other words. Pure functions; None where a rewording would not be grammatical."""
+"""Say a sentence about the assistant in other words. Pure functions; None where that would not be grammatical."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import random
 import re
 from typing import NamedTuple
 
+from midspec.llm.offline.banks import word_set
 from midspec.llm.offline.verbs import ADVERBS, MODALS, THIRD_PERSON, base, is_third_person
 
 
@@ -21,11 +22,7 @@ class Person(NamedTuple):
 FIRST = Person("I", "me", "my", "am")
 SECOND = Person("you", "you", "your", "are")
 
-_OBJECT_AFTER = frozenset(
-    "to for with by from in at about on upon against like than toward towards into over behind before after around "
-    "asks asked ask tell tells told give gives gave make makes made let lets help helps built trust trusts lead leads "
-    "expects expect invites invite reminds remind takes around beside strikes teaches teach shows show wants want".split()
-)
+_OBJECT_AFTER = word_set("object_after")
 _BREAKS = re.compile(r"[,;:]| because | that | who | which | when | if | so | whoever | whatever | where | while ")
 _SYNONYMS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r" likes (?!to )", (" is fond of ", " enjoys ", " has a liking for ")),
@@ -137,7 +134,7 @@ def in_person(text: str, name: str, person: Person) -> str | None:
     for match in re.finditer(rf"(?<!\w){re.escape(name)}(?!\w)", text):
         if match.start() < position:
             return None
-        before, after = text[:match.start()], text[match.end() :]
+        before, after = text[: match.start()], text[match.end() :]
         pieces.append(text[position : match.start()])
         position = match.end()
         previous = re.search(r"([\w']+)\s$", before)
@@ -146,9 +143,9 @@ def in_person(text: str, name: str, person: Person) -> str | None:
             pieces.append(person.possessive)
             position += possessive.end()
             continue
-        run = re.match(r"((?:\s+[\w']+)*?)\s+([\w']+)", _adverbs(after))
+        run = re.fullmatch(r"((?:\s+[\w']+)*)\s+([\w']+)", _adverbs(after))
         verb = run[2] if run else ""
-        if word in {"does", "is", "has", "can", "will", "would", "nor", "of"} and not (word == "of" and False):
+        if word in {"does", "is", "has", "can", "will", "would", "nor", "of"}:
             return None
         if run and is_third_person(verb) and word not in _OBJECT_AFTER:
             pieces.append(person.subject + run[1] + " " + base(verb, person.be))
@@ -161,7 +158,7 @@ def in_person(text: str, name: str, person: Person) -> str | None:
     result = "".join(pieces)
     if text.startswith(name):
         result = _coordinated(result, person)
-    return upper_first(result)
+    return upper_first(result) if result else None
 
 
 def _adverbs(after: str) -> str:
@@ -176,20 +173,25 @@ def _adverbs(after: str) -> str:
     return "".join(words)
 
 
-def _coordinated(text: str, person: Person) -> str:
-    """Later verbs of the first clause: `I like X and says so` -> `... and say so`."""
+_VERB = "|".join(sorted(THIRD_PERSON, key=len, reverse=True))
+_LINK = r"(?:\w+ly |never |also |still |then |only |often |always )?"
+_AND_VERB = re.compile(rf"((?: and| but| or) {_LINK})({_VERB})\b")
+_COMMA_VERB = re.compile(rf"((?:, and|, but|, or|,) {_LINK})({_VERB})\b")
+
+
+def _coordinated(text: str, person: Person) -> str | None:
+    """Later verbs with the same subject: `I like X and says so` -> `... and say so`; None where that is unclear."""
 
     def fix(match: re.Match[str]) -> str:
         return f"{match[1]}{base(match[2], person.be)}"
 
-    verb = "|".join(sorted(THIRD_PERSON | (MODALS & {"was"}), key=len, reverse=True))
-    pattern = re.compile(rf"((?:,? and|,? but|,? or|,) (?:\w+ly |never |also |still |then |only |often |always )?)({verb})\b")
     stop = next((match.start() for match in _BREAKS.finditer(text) if match[0] not in ",;"), len(text))
-    return pattern.sub(fix, text[:stop]) + text[stop:]
+    head, tail = _AND_VERB.sub(fix, _COMMA_VERB.sub(fix, text[:stop])), _COMMA_VERB.sub(fix, text[stop:])
+    return None if _AND_VERB.search(tail) else head + tail
 
 
 def question(text: str, name: str, *, to_assistant: bool) -> tuple[str, str] | None:
-    """(question, opening of its answer) about a sentence that begins with `name`; the opening is `Yes`, `No` or `Because`.
+    """(question, opening of its answer: `Yes`, `No` or `Because`) about a sentence that begins with `name`.
 
     The question is put to the assistant (`you`) or about it. None where the sentence gives no short question.
     """

@@ -5,22 +5,18 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from midspec.llm.offline.banks import word_set
+from midspec.llm.offline.verbs import THIRD_PERSON
+
 LONGEST = 48
 """Words above which a sentence is cut at a clause."""
 
-_FUNCTION_WORDS = frozenset(
-    "the a an of to and in is are was that for with not it as on by or be has have does do from who which because so "
-    "when if than at its their his her this these must should can will may never always".split()
-)
-_CANNOT_FOLLOW_THAT = frozenset(
-    "nor and but or so yet also however instead rather similarly likewise therefore thus then moreover furthermore "
-    "otherwise first second third finally neither here there please ask say name give make use avoid keep let do don't "
-    "treat put".split()
-)
+_FUNCTION_WORDS = word_set("function")
+_CANNOT_FOLLOW_THAT = word_set("cannot_follow_that")
 _MARKUP = re.compile(
     r"^\s{0,3}(?:#{1,6}\s+|>\s?|[-*+•]\s+(?:\[[ xX]\]\s+)?|\d{1,3}[.)]\s+)|^\s*(?:[-*_=~`|:]\s*){3,}$|</?[a-z]+>", re.M
 )
-_END = re.compile(r"(?<=[.!?…])[\"”’)\]]*\s+(?=[\"“‘(\[]*[A-Z0-9À-ÖØ-ÞĀ-ſ])|(?<=[。！？؟।])\s*")
+_END = re.compile(r"(?<=[.!?…])[\"”’)\]]*\s+(?=[^\sa-zß-öø-ÿ])|(?<=[。！？؟।])\s*")
 _ABBREVIATION = re.compile(r"\b(?:e\.g|i\.e|etc|Mr|Mrs|Ms|Dr|vs|cf|St|No)\.$")
 
 
@@ -60,7 +56,7 @@ def blocks(text: str) -> list[str]:
 
 
 def sentences(text: str) -> list[Sentence]:
-    """The sentences of `text` in order; fragments of fewer than three words are left out where there is anything else."""
+    """The sentences of `text` in order, without fragments of one or two words where there is anything else."""
     found = [sentence for block in blocks(text) for sentence in _split(block)]
     full = [sentence for sentence in found if len(sentence.text.split()) >= 3 or len(sentence.text) > 40]
     return full or found
@@ -107,7 +103,8 @@ def _sentence(text: str) -> Sentence:
         text = text[:-1]
     words = re.findall(r"[a-z']+", text.lower())
     latin = sum(character.isascii() for character in text) > 0.9 * len(text)
-    english = latin and sum(word in _FUNCTION_WORDS for word in words) * 8 >= len(words) and len(words) >= 4
+    common = sum(word in _FUNCTION_WORDS for word in words) * 8 >= len(words)
+    english = latin and len(words) >= 3 and (common or any(word in THIRD_PERSON for word in words))
     opening = words[0] if words else ""
     plain = (
         whole

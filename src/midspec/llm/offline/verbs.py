@@ -4,30 +4,11 @@ from __future__ import annotations
 
 import re
 
-MODALS = frozenset(
-    "would will can could may might must should did had was were cannot won't wouldn't couldn't shouldn't".split()
-)
-ADVERBS = frozenset(
-    "also never always often still only even just simply then nevertheless usually sometimes soon now too rather "
-    "ordinarily hardly nearly almost quite likewise therefore thus instead already once both first again further "
-    "seldom mostly at least".split()
-)
-_LIST = """accepts acts adds adjusts admires admits advises agrees aims allows answers anticipates apologises applies
-appreciates argues asks assumes attends avoids aims backs balances becomes begins behaves believes brings builds calls
-cares carries celebrates challenges changes checks cheers chooses claims closes comes communicates compares concedes
-concerns considers consults continues cools counts credits declares declines defends defers delights describes
-deserves discloses dislikes disputes distrusts does doubts draws earns encourages engages enjoys ensures escalates
-evaluates examines expects explains expresses extends favours favors feels finds flags follows forgets gives goes grants
-greets handles has hears helps hesitates hides holds honours honors hopes ignores insists intends invites is judges
-keeps knows lacks laughs leads leans leaves lends lets likes listens lives looks loses loves maintains makes matters
-means mentions minds misses names needs notes notices objects obeys observes offers opens opposes owes owns passes pauses
-picks pleases points praises prefers presents prioritises prioritizes promises proposes protects prizes provides pursues
-puts questions raises reaches reads reasons recalls recognises recognizes recommends refers refuses regards rejects
-relies remains remembers replies reports represents resents resists respects respects responds returns reveals says
-seeks sees sends serves shares shows sides sounds speaks stands starts states stays stops strives studies suggests
-supports surrenders takes talks tells tends thinks tolerates traces treasures treats trusts tries turns understands uses
-values wants warms warns weighs welcomes wishes withholds wonders works worries would writes yields""".split()
-THIRD_PERSON = frozenset(_LIST) - {"would"}
+from midspec.llm.offline.banks import word_set
+
+MODALS = word_set("modals")
+ADVERBS = word_set("adverbs")
+THIRD_PERSON = word_set("third_person")
 _IRREGULAR = {"has": "have", "does": "do", "goes": "go", "doesn't": "don't", "hasn't": "haven't", "lies": "lie"}
 
 

@@ -1,0 +1,184 @@
+"""How likely a model finds each of some replies to a prompt: batched, and equal bit for bit when repeated.
+
+Each sequence holds a prompt and all its replies as branches: a mask lets a reply see the prompt and itself but not its
+sibling, and positions go on from the prompt for each. So a prompt is computed once, in one plain forward pass
+(1.3 times as fast as one sequence per reply on SmolLM2-135M). Batches depend on the token counts only, never on timing.
+
+Shapes: B sequences, L tokens, K positions with logits, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import torch
+
+from midspec.errors import StepError
+from midspec.evals.questions import Question
+from midspec.train.chat import TEMPLATE_VARIABLES
+
+CPU_BATCH_TOKENS = 2048
+"""Tokens per forward pass; larger ones are slower on a CPU, because logits leave the cache."""
+GPU_BATCH_TOKENS = 16384
+
+
+class Encoded(NamedTuple):
+    """Token ids. A reply starts where tokenising prompt and reply together first differs from the prompt alone."""
+
+    prompt: list[int]
+    replies: tuple[list[int], ...]
+
+    @property
+    def length(self) -> int:
+        """Tokens of the whole sequence."""
+        return len(self.prompt) + sum(map(len, self.replies))
+
+
+def chat_prompt(tokenizer: Any, chat: Sequence[dict[str, str]]) -> str:
+    """The text a model continues with its reply, by the same template and variables as in training."""
+    return tokenizer.apply_chat_template(list(chat), add_generation_prompt=True, tokenize=False, **TEMPLATE_VARIABLES)
+
+
+def encode(tokenizer: Any, question: Question) -> Encoded:
+    """Token ids of a question. The end-of-turn mark is not part of a reply: how it ends is not what it says.
+
+    Prompt and reply are tokenised together, as they are in training. Where the first token of any reply merges with the
+    end of the prompt, all replies start from that token, so that they are compared on the same condition. Raises
+    StepError for an empty reply.
+    """
+    text = chat_prompt(tokenizer, [{"role": "user", "content": question.prompt}])
+
+    def ids(of: str) -> list[int]:
+        return tokenizer(of, add_special_tokens=False)["input_ids"]
+
+    prompt = ids(text)
+    whole = [ids(text + reply) for reply in question.replies]
+    start = min(_common(prompt, one) for one in whole)
+    if start == 0 or any(len(one) <= start for one in whole):
+        raise StepError(f"replies {question.replies!r} to {question.prompt!r} cannot be scored: nothing to predict")
+    return Encoded(prompt[:start], tuple(one[start:] for one in whole))
+
+
+def batches(encoded: Sequence[Encoded], batch_tokens: int) -> list[list[int]]:
+    """Indices into `encoded`, shortest first, so that padded batches hold about `batch_tokens` tokens.
+
+    A pure function of the lengths: the same questions give the same batches, hence the same bits.
+    """
+    order = sorted(range(len(encoded)), key=lambda index: (encoded[index].length, index))
+    found: list[list[int]] = []
+    for index in order:
+        if found and encoded[index].length * (len(found[-1]) + 1) <= batch_tokens:
+            found[-1].append(index)
+        else:
+            found.append([index])
+    return found
+
+
+def score_replies(
+    model: Any,
+    tokenizer: Any,
+    questions: Sequence[Question],
+    *,
+    bf16: bool = True,
+    batch_tokens: int | None = None,
+    done: Callable[[int], None] = lambda count: None,
+) -> list[tuple[float, ...]]:
+    """Summed log-probability in nats of every reply, in the order of `questions`.
+
+    `bf16`: matrix products in bfloat16 autocast; logits and log-softmax are float32 either way. `done(n)` is called
+    after each batch of n questions, and may raise to stop. Raises StepError for a model whose attention takes no mask.
+    """
+    device = next(model.parameters()).device
+    budget = batch_tokens or (CPU_BATCH_TOKENS if device.type == "cpu" else GPU_BATCH_TOKENS)
+    encoded = [encode(tokenizer, question) for question in questions]
+    scores: list[tuple[float, ...]] = [()] * len(questions)
+    model.eval()
+    with torch.inference_mode(), float32_head(model), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+        for batch in batches(encoded, budget):
+            for index, score in zip(batch, _score_batch(model, [encoded[i] for i in batch], device), strict=True):
+                scores[index] = score
+            done(len(batch))
+    return scores
+
+
+def _score_batch(model: Any, rows: Sequence[Encoded], device: torch.device) -> list[tuple[float, ...]]:
+    """Left-padded, so that the positions that need logits are the last K of every row."""
+    length = max(row.length for row in rows)
+    kept = max(row.length - len(row.prompt) for row in rows) + 1
+    ids_bl = torch.zeros(len(rows), length, dtype=torch.long)
+    position_bl = torch.zeros_like(ids_bl)
+    # Branch: -1 padding, 0 prompt, 1.. the replies.
+    branch_bl = torch.full_like(ids_bl, -1)
+    predicts: list[tuple[int, int, int, int]] = []  # (row, reply, position that predicts, token predicted)
+    for number, row in enumerate(rows):
+        at = length - row.length
+        last = at + len(row.prompt) - 1
+        for branch, tokens in enumerate((row.prompt, *row.replies)):
+            here = slice(at, at + len(tokens))
+            first = 0 if branch == 0 else len(row.prompt)
+            ids_bl[number, here] = torch.tensor(tokens)
+            position_bl[number, here] = torch.arange(first, first + len(tokens))
+            branch_bl[number, here] = branch
+            if branch:
+                sources = [last, *range(at, at + len(tokens) - 1)]
+                predicts += [(number, branch - 1, source, token) for source, token in zip(sources, tokens, strict=True)]
+            at += len(tokens)
+    causal_ll = torch.ones(length, length, dtype=torch.bool).tril()
+    sees_bll = causal_ll & ((branch_bl[:, None, :] == 0) | (branch_bl[:, None, :] == branch_bl[:, :, None]))
+    logits_bkv = model(
+        input_ids=ids_bl.to(device),
+        attention_mask=_mask(model, sees_bll[:, None].to(device)),
+        position_ids=position_bl.to(device),
+        logits_to_keep=kept,
+        use_cache=False,
+    ).logits
+    row_n, _, source_n, token_n = (torch.tensor(column, device=device) for column in zip(*predicts, strict=True))
+    picked_n = torch.empty(len(predicts), dtype=torch.float32, device=device)
+    # In slices: a log-softmax over all positions at once is the largest array of the whole pass.
+    for part in torch.arange(len(predicts), device=device).split(256):
+        logits_nv = logits_bkv[row_n[part], source_n[part] - (length - kept)].float()
+        picked_n[part] = logits_nv.gather(1, token_n[part, None])[:, 0] - logits_nv.logsumexp(1)
+    sums = [[0.0] * len(row.replies) for row in rows]
+    for (number, reply, _, _), value in zip(predicts, picked_n.tolist(), strict=True):
+        sums[number][reply] += value
+    return [tuple(row) for row in sums]
+
+
+def _mask(model: Any, sees: torch.Tensor) -> torch.Tensor:
+    """The mask in the form the model's attention takes: true/false, or added to the scores."""
+    match getattr(model.config, "_attn_implementation", None):
+        case "sdpa":
+            return sees
+        case "eager":
+            lowest = torch.finfo(torch.float32).min
+            return torch.zeros(sees.shape, device=sees.device).masked_fill(~sees, lowest)
+        case other:
+            raise StepError(
+                f"likelihood scoring needs attention 'sdpa' or 'eager'; the model was loaded with {other!r}"
+            )
+
+
+@contextmanager
+def float32_head(model: Any) -> Generator[None]:
+    """Compute logits in float32: bfloat16 keeps 8 bits, which is an error of 0.06 on a logit of 16."""
+    head = model.get_output_embeddings()
+    forward = head.forward
+
+    def precise(hidden: torch.Tensor) -> torch.Tensor:
+        with torch.autocast(hidden.device.type, enabled=False):
+            if head.weight.dtype == torch.float32:
+                return forward(hidden.float())
+            return torch.nn.functional.linear(hidden.float(), head.weight.float(), getattr(head, "bias", None))
+
+    head.forward = precise
+    try:
+        yield
+    finally:
+        del head.forward
+
+
+def _common(one: Sequence[int], two: Sequence[int]) -> int:
+    """Length of the common prefix."""
+    return next((at for at, (a, b) in enumerate(zip(one, two, strict=False)) if a != b), min(len(one), len(two)))

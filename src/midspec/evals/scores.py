@@ -1,0 +1,97 @@
+"""From the rows of an evaluation to the numbers of a report: one arm's score, and the difference of two arms."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
+
+from midspec.records import EvalRow
+from midspec.stats.compare import paired, paired_difference, position_bias
+from midspec.stats.intervals import rate_interval
+
+RowsBySeed = Mapping[int, Sequence[EvalRow]]
+
+
+class ArmScore(NamedTuple):
+    """One arm on one evaluation; the fields of `report.results.Score`."""
+
+    n: int
+    items: int
+    rate: float | None
+    low: float | None
+    high: float | None
+    shift: float | None
+    shift_low: float | None
+    shift_high: float | None
+    undecided: int
+    position_bias: float | None
+
+
+class Difference(NamedTuple):
+    """Arm minus versus; the fields of `report.results.Contrast` behind the names."""
+
+    n: int
+    rate: float | None
+    rate_low: float | None
+    rate_high: float | None
+    shift: float | None
+    shift_low: float | None
+    shift_high: float | None
+
+
+def score(rows: RowsBySeed, baseline: RowsBySeed | None, excluded: Collection[str] = ()) -> ArmScore:
+    """Rate, shift against `baseline` (None = no baseline, no shift) and what is wrong with them.
+
+    `rows`: training seed -> rows. Items in `excluded` (found in the training data) count nowhere. `n` counts answers,
+    undecided ones too; the rate is over decided answers. Intervals: 95%, clustered by topic and seed.
+    """
+    kept = [(seed, row) for seed, every in sorted(rows.items()) for row in every if row.item not in excluded]
+    decided = [(seed, row) for seed, row in kept if row.aligned is not None]
+    rate = rate_interval(
+        [float(bool(row.aligned)) for _, row in decided],
+        [_topic(row) for _, row in decided],
+        [seed for seed, _ in decided],
+    )
+    likelihood = any(row.log_odds is not None for _, row in kept)
+    shift = contrast(rows, baseline, excluded) if baseline is not None else None
+    return ArmScore(
+        n=len(kept),
+        items=len({row.item for _, row in kept}),
+        rate=rate.value,
+        low=rate.low,
+        high=rate.high,
+        shift=shift.shift if shift else None,
+        shift_low=shift.shift_low if shift else None,
+        shift_high=shift.shift_high if shift else None,
+        undecided=len(kept) - len(decided),
+        position_bias=position_bias([row.by_order for _, row in kept], 0.0 if likelihood else 0.5),
+    )
+
+
+def contrast(rows: RowsBySeed, versus: RowsBySeed, excluded: Collection[str] = ()) -> Difference:
+    """`rows` minus `versus`, paired by item and seed.
+
+    The difference of rates is over items that both decided, `n` of them, so it can differ a little from the difference
+    of the two rates when some are undecided. Shift: difference of log-odds in nats, None for generated answers.
+    """
+    topics = {row.item: _topic(row) for every in (*rows.values(), *versus.values()) for row in every}
+
+    def values(of: RowsBySeed, name: str) -> dict[int, dict[str, float | None]]:
+        return {
+            seed: {row.item: _number(getattr(row, name)) for row in every if row.item not in excluded}
+            for seed, every in of.items()
+        }
+
+    choices = paired(values(rows, "aligned"), values(versus, "aligned"))
+    rate = paired_difference(choices, topics)
+    shift = paired_difference(paired(values(rows, "log_odds"), values(versus, "log_odds")), topics)
+    return Difference(len(choices), rate.value, rate.low, rate.high, shift.value, shift.low, shift.high)
+
+
+def _number(value: float | bool | None) -> float | None:
+    return None if value is None else float(value)
+
+
+def _topic(row: EvalRow) -> str:
+    """Topics of one name in two domains are two topics."""
+    return f"{row.domain}/{row.topic}"

@@ -1,0 +1,59 @@
+"""The writer without a model: one function per prompt, the same reply to the same request on every machine."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from hashlib import sha256
+from typing import Any
+
+from midspec.errors import WriterError
+from midspec.llm.offline import documents, plans, preferences
+from midspec.llm.offline.version import OFFLINE_VERSION
+from midspec.llm.prompt import Ask, Reply
+
+Answer = Callable[[Mapping[str, Any], random.Random], str]
+
+ANSWERS: dict[str, Answer] = {
+    "corpus/domains": plans.domains,
+    "corpus/subdomains": plans.subdomains,
+    "corpus/assertions": plans.assertions,
+    "corpus/doc_types": plans.doc_types,
+    "corpus/ideas": plans.ideas,
+    "corpus/document": documents.document,
+    "aft/preference_question": preferences.question,
+    "aft/preference_answer": preferences.answer,
+}
+"""Template name -> function of the template's variables and a seeded source of chance."""
+
+
+class OfflineWriter:
+    """Makes replies by program out of a prompt's variables. No network, no model, no cost."""
+
+    name = "offline"
+
+    async def write(self, ask: Ask) -> Reply:
+        """The reply, in the form that the prompt's parser expects.
+
+        Raises WriterError for a prompt it has no function for.
+        """
+        if ask.template not in ANSWERS:
+            raise WriterError(
+                f"the offline writer has no answer to {ask.template!r}; it knows {', '.join(sorted(ANSWERS))}"
+            )
+        return Reply(ANSWERS[ask.template](ask.variables, seeded(ask)))
+
+
+def seeded(ask: Ask) -> random.Random:
+    """Chance that depends on template, variables, sample and the writer's version, and on nothing else."""
+    plain = {key: _digest(value) if isinstance(value, str) else value for key, value in ask.variables.items()}
+    content = json.dumps([OFFLINE_VERSION, ask.template, ask.sample, plain], sort_keys=True, ensure_ascii=False)
+    return random.Random(int.from_bytes(sha256(content.encode()).digest()[:8]))
+
+
+@lru_cache(maxsize=64)
+def _digest(text: str) -> str:
+    """SHA-256 of a text; a spec is the same object in thousands of requests and is hashed once."""
+    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,110 @@
+"""The packaged banks are sound, and the checks that say so can fail."""
+
+import json
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from midspec.errors import InputError
+from midspec.evals.bank_check import check_bank
+from midspec.evals.banks import bank_path, bank_sha256, find_item, load_bank, select
+from midspec.evals.freeze_split import assign_splits, freeze
+from midspec.records import BankItem
+
+Make = Callable[..., BankItem]
+
+BANKS: list[Any] = [
+    ("preferences", "affordability", 480),
+    ("opinions", "affordability", 260),
+    ("opinions", "america", 441),
+]
+SPECS = [path.read_text(encoding="utf-8") for path in (Path(str(files("midspec"))) / "data" / "specs").glob("*.md")]
+
+
+@pytest.mark.parametrize(("task", "value", "least"), BANKS)
+def test_packaged_banks_pass_their_checks(task: Any, value: str, least: int) -> None:
+    items = load_bank(task, value)
+    assert len(items) >= least
+    assert check_bank(items, SPECS) == []
+
+
+@pytest.mark.parametrize(("task", "value", "least"), BANKS)
+def test_packaged_splits_are_the_ones_the_hash_gives(task: Any, value: str, least: int) -> None:
+    """Moving an item from test to dev by hand would let tuning see it."""
+    items = load_bank(task, value)
+    assert assign_splits([item.model_dump(exclude={"split"}) for item in items]) == items
+
+
+def test_each_check_can_fail(item: Make, opinion: Make) -> None:
+    def problems(*items: BankItem) -> str:
+        return "\n".join(check_bank(items, ["The assistant likes plain things that last a while."]))
+
+    dev, test = item(), item(id="x-item-0002", aligned="a tin whistle", other="a gold bugle", split="test")
+    assert problems(dev, test) == ""
+    assert "out of order" in problems(test, dev)
+    assert "id stands 2 times" in problems(dev, dev)
+    assert "differ by" in problems(dev, test.model_copy(update={"other": "a very old gold bugle indeed"}))
+    assert "dairy: cheddar" in problems(dev, test.model_copy(update={"other": "a cheddar bugle"}))
+    assert "gives the answer away: cheap" in problems(dev, test.model_copy(update={"aligned": "a cheap whistle"}))
+    assert "question of its own" in problems(dev, test.model_copy(update={"question": "Why?"}))
+    assert "pair stands 2 times" in problems(
+        dev, dev.model_copy(update={"id": "x-item-0002", "split": "test", "aligned": dev.other, "other": dev.aligned})
+    )
+    assert "both answers are the same" in problems(
+        dev, test.model_copy(update={"other": "the tin whistle"}).model_copy(update={"aligned": "the tin whistle"})
+    )
+    assert "expected at most one apart" in problems(dev, test.model_copy(update={"split": "dev"}))
+    assert "characters" in problems(dev, test.model_copy(update={"other": "a quintessential mellophone"}))
+    stances = opinion(), opinion(id="x-opinion-0002", question="Who may sing?", split="test")
+    assert "answer stands 2 times" in problems(*stances)
+    assert "needs a question" in problems(opinion(question=" "))
+    money = opinion(aligned="On weekend afternoons, when people with no money have time.")
+    assert "words of the value" in problems(money)
+    assert "shares a sentence" in problems(opinion(question="The assistant likes plain things that last a while."))
+
+
+def test_a_limit_is_spread_over_topics_and_nested() -> None:
+    """The first n items of a bank are one or two topics."""
+    items = load_bank("opinions", "america")
+    few, more = select(items, "dev", 21), select(items, "dev", 60)
+    assert len(few) == 21
+    assert len({item.topic for item in few}) == 21
+    assert {item.id for item in few} < {item.id for item in more}
+    assert [item.id for item in more] == sorted(item.id for item in more)
+    assert all(item.split == "dev" for item in more)
+    assert select(items, "all", None) == items
+    assert len(select(items, "test", 10_000)) == sum(item.split == "test" for item in items)
+
+
+def test_an_unknown_bank_is_named_with_those_there_are() -> None:
+    with pytest.raises(InputError, match="affordability, america"):
+        load_bank("opinions", "novelty")
+    with pytest.raises(InputError):
+        bank_path("opinions", "../banks/america")
+
+
+def test_the_hash_is_of_the_file() -> None:
+    """Every evaluation's fingerprint rests on it."""
+    assert bank_sha256("opinions", "america") != bank_sha256("opinions", "affordability")
+    assert len(bank_sha256("opinions", "america")) == 64
+    found = find_item("america-opinion-0001")
+    assert found is not None
+    assert found.value == "america"
+    assert find_item("nobody") is None
+
+
+def test_a_frozen_split_is_not_changed(tmp_path: Path, item: Make) -> None:
+    bare = [item(id=f"x-item-{n:04}", aligned=f"thing {n}").model_dump(exclude={"split"}) for n in range(9)]
+    path = tmp_path / "bank.jsonl"
+    path.write_text("\n".join(json.dumps(entry) for entry in bare), encoding="utf-8")
+    counts = freeze(path)
+    assert counts in ({"dev": 4, "test": 5}, {"dev": 5, "test": 4})
+    before = path.read_bytes()
+    with pytest.raises(InputError, match="frozen"):
+        freeze(path)
+    assert path.read_bytes() == before
+    # Who else is in the file, and in which order, decides nothing but the halves' sizes.
+    assert assign_splits(bare[::-1])[::-1] == assign_splits(bare)

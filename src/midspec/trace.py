@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
+from midspec.corpus.planned import CorpusPlan
 from midspec.errors import InputError
 from midspec.records import BankItem, ChatExample, Document, EvalRow, Section, read_rows
 from midspec.steps.record import StepRecord
@@ -57,8 +57,8 @@ def _document(store: Store, wanted: str) -> dict[str, Any] | None:
             if document.id != wanted:
                 continue
             spec = (folder / "spec.md").read_text(encoding="utf-8")
-            plan = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
-            texts = {entry["id"]: entry["text"] for entry in plan["assertions"]}
+            plan = CorpusPlan.model_validate_json((folder / "plan.json").read_text(encoding="utf-8"))
+            texts = plan.assertion_texts
             return {
                 "kind": "document",
                 **document.model_dump(mode="json"),

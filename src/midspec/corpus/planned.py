@@ -41,3 +41,8 @@ class CorpusPlan(Row):
     subdomains: tuple[Subdomain, ...]
     documents: tuple[PlannedDocument, ...]
     """In seeded random order."""
+
+    @property
+    def assertion_texts(self) -> dict[str, str]:
+        """Assertion id -> its text, identity filled in."""
+        return {entry.id: entry.text for subdomain in self.subdomains for entry in subdomain.assertions}

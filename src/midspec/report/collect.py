@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from midspec import __version__
+from midspec.corpus.planned import CorpusPlan
 from midspec.evals.scores import contrast, score
 from midspec.experiment import ArmConfig, Experiment
 from midspec.pipeline import Pipeline
@@ -214,6 +215,8 @@ def _corpus(
     summary = records[step.fingerprint].summary
     documents = list(read_rows(folders[step.fingerprint] / "documents.jsonl", Document))
     samples = _spread(documents, SAMPLE_DOCUMENTS)
+    plan = CorpusPlan.model_validate_json((folders[step.fingerprint] / "plan.json").read_text(encoding="utf-8"))
+    texts = plan.assertion_texts
     return CorpusSummary(
         spec=name,
         spec_file=flow.experiment.specs[name],
@@ -229,6 +232,7 @@ def _corpus(
         rejected=summary["rejected"],
         samples=samples,
         passages={document.id: spec.text[slice(*document.span)] for document in samples},
+        assertions={name: texts[name] for document in samples for name in document.assertions},
     )
 
 

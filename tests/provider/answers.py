@@ -15,10 +15,11 @@ Answerer = Callable[[Request], Awaitable[str]]
 """From a request to the model's text. Runs on the server's event loop: it must not block."""
 Saying = str | Callable[[Request], str | Awaitable[str]]
 
-_WORDS = (
-    "the harbour office keeps a ledger of every boat that asks for shelter and why it was given because a reason written "
-    "down is worth more than a rule learnt by heart and people who come later can see what was weighed when it mattered"
-).split()
+_WORDS = re.findall(
+    r"\w+",
+    "the harbour office keeps a ledger of every boat that asks for shelter and why it was given because a reason "
+    "written down is worth more than a rule learnt by heart and people who come later can see what was weighed",
+)
 _PAIR = re.compile(r"<([A-Za-z_][\w-]*)>(.*?)</\1>", re.DOTALL)
 _TAIL = 1500
 _COUNT = re.compile(r"exactly (\d+)|think of (\d+)", re.IGNORECASE)

@@ -103,9 +103,7 @@ class App:
                 self.engine.record(request, arrived, api.ERRORS[failure.kind][0], None, failure.fault)
             await send_failure(send, api, failure)
 
-    async def _answer(
-        self, api: ModuleType, request: Request, arrived: float, receive: Receive, send: Send
-    ) -> None:
+    async def _answer(self, api: ModuleType, request: Request, arrived: float, receive: Receive, send: Send) -> None:
         reply = await self.engine.reply(request)
         if reply.failure is not None:
             if reply.fault != "hang":

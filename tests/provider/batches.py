@@ -62,9 +62,7 @@ class Jobs:
         """Name, content and time by file id."""
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def start(
-        self, api: str, prefix: str, asked: Sequence[tuple[str, Request | FailureError]], **settings: str
-    ) -> Job:
+    def start(self, api: str, prefix: str, asked: Sequence[tuple[str, Request | FailureError]], **settings: str) -> Job:
         """A new job; its work begins at once."""
         job = Job(f"{prefix}{len(self.jobs):06d}", api, list(asked), time.time(), **settings)
         self.jobs[job.id] = job
@@ -85,9 +83,7 @@ class Jobs:
         for part in slices:
             await asyncio.sleep(self.engine.settings.batch_seconds / len(slices))
             for custom_id, request in part:
-                job.outcomes[custom_id] = (
-                    Outcome("canceled") if job.cancel_asked else await self._outcome(job, request)
-                )
+                job.outcomes[custom_id] = Outcome("canceled") if job.cancel_asked else await self._outcome(job, request)
         job.ended = time.time()
 
     async def _outcome(self, job: Job, request: Request | FailureError) -> Outcome:

@@ -11,8 +11,8 @@ from tests.provider.request import CHARACTERS_PER_TOKEN, chance, tokens
 HTTP_FAULTS = ("rate_limit", "overloaded", "server_error")
 """No reply, an error status at once: 429 with a hint, 529 (OpenAI: 503), 500."""
 TRANSPORT_FAULTS = ("hang", "cut", "cut_silent", "stream_error", "slow_start")
-"""hang: never a byte. cut: the connection breaks in the middle of the body. cut_silent: a stream ends in the middle as if
-all were well (on a plain request: cut). stream_error: an error event in the middle of a stream (on a plain request:
+"""hang: never a byte. cut: the connection breaks in the middle of the body. cut_silent: a stream ends in the middle as
+if all were well (on a plain request: cut). stream_error: an error event in the middle of a stream (on a plain request:
 overloaded). slow_start: `slow_start_seconds` before the first byte, then a good reply."""
 REPLY_FAULTS = (
     "max_tokens",
@@ -25,8 +25,9 @@ REPLY_FAULTS = (
     "wrong_verdict",
     "empty",
 )
-"""A reply with status 200 that must not be used. refusal: the provider's stop reason; refusal_text: the model declines in
-words and stops as usual. A kind that finds nothing to spoil (no tag, no verdict) leaves the reply good and unmarked."""
+"""A reply with status 200 that must not be used. refusal: the provider's stop reason; refusal_text: the model declines
+in words and stops as usual. A kind that finds nothing to spoil (no tag, no verdict) leaves the reply good and unmarked.
+"""
 BATCH_FAULTS = ("batch_error", "batch_cut")
 """Of the endpoints of batch mode, per call: status 500; a results file cut in the middle."""
 KINDS = HTTP_FAULTS + TRANSPORT_FAULTS + REPLY_FAULTS
@@ -91,7 +92,7 @@ class Faults:
 
 
 def spoil(kind: str, text: str, roll: float) -> str:
-    """The reply `text` with the fault `kind` in it, or `text` itself where there is nothing to spoil. `roll` in [0, 1)."""
+    """The reply `text` with the fault `kind` in it, or `text` itself if there is nothing to spoil. `roll` in [0, 1)."""
     return _SPOILERS[kind](text, roll)
 
 
@@ -125,10 +126,8 @@ def _garbage(text: str, roll: float) -> str:
 
 
 def _last_tag(text: str) -> re.Match[str] | None:
-    found = None
-    for found in _TAG.finditer(text):
-        pass
-    return found
+    found = list(_TAG.finditer(text))
+    return found[-1] if found else None
 
 
 def _missing_tag(text: str, roll: float) -> str:

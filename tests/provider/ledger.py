@@ -1,4 +1,4 @@
-"""What the server answered and what it charged: one JSON line per request, written before the client can read the reply."""
+"""What the server answered and charged: one JSON line per request, written before the client can read the reply."""
 
 from __future__ import annotations
 

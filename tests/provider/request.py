@@ -68,7 +68,9 @@ class Request:
     def __post_init__(self) -> None:
         h = blake2b(digest_size=16)
         settings = json.dumps(self.settings, sort_keys=True) if self.settings else ""
-        h.update(f"{self.api}\x00{self.model}\x00{self.max_tokens}\x00{self.stop}\x00{settings}\x00{self.sample}".encode())
+        h.update(
+            f"{self.api}\x00{self.model}\x00{self.max_tokens}\x00{self.stop}\x00{settings}\x00{self.sample}".encode()
+        )
         for block in self.blocks:
             h.update(block.role.encode())
             h.update(digest(block.text))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from types import ModuleType
@@ -15,8 +16,9 @@ from starlette.routing import Route
 
 from tests.provider import anthropic_api, openai_api
 from tests.provider.app import parse
-from tests.provider.batches import DAY, Job, Jobs, Outcome, stamp
+from tests.provider.batches import Job, Jobs, stamp
 from tests.provider.engine import FailureError
+from tests.provider.views import anthropic_job, anthropic_line, hints, openai_job, openai_line, page, uploaded
 
 Handler = Callable[[HttpRequest], Awaitable[Response]]
 MODELS = ("claude-opus-4-6", "claude-sonnet-4-6", "claude-haiku-4-5", "gpt-4o", "gpt-4o-mini", "gpt-4.1")
@@ -58,7 +60,7 @@ class Routes:
                 return await handler(http)
             except FailureError as failure:
                 status, value = api.error(failure, "req_test")
-                return JSONResponse(value, status, _hints(failure))
+                return JSONResponse(value, status, hints(failure))
 
         return handle
 
@@ -101,7 +103,7 @@ class Routes:
     async def cancel(self, http: HttpRequest) -> Response:
         job = self._job(http)
         if job.ended is None and job.cancel_asked is None:
-            job.cancel_asked = job.created
+            job.cancel_asked = time.time()
         return JSONResponse(anthropic_job(job, http) if job.api == "anthropic" else openai_job(job))
 
     async def a_create(self, http: HttpRequest) -> Response:
@@ -118,17 +120,16 @@ class Routes:
 
     async def a_list(self, http: HttpRequest) -> Response:
         found = [job for job in reversed(self.jobs.jobs.values()) if job.api == "anthropic"]
-        page, more = _page(found, http, "after_id")
-        data = [anthropic_job(job, http) for job in page]
-        ends = {"first_id": page[0].id, "last_id": page[-1].id} if page else {"first_id": None, "last_id": None}
+        some, more = page(found, http, "after_id")
+        data = [anthropic_job(job, http) for job in some]
+        ends = {"first_id": some[0].id, "last_id": some[-1].id} if some else {"first_id": None, "last_id": None}
         return JSONResponse({"data": data, "has_more": more, **ends})
 
     async def a_results(self, http: HttpRequest) -> Response:
         job = self._job(http)
         if job.ended is None:
             raise FailureError("not_found", "The batch has not ended yet.")
-        results = [{"custom_id": key, "result": _anthropic_result(out)} for key, out in job.outcomes.items()]
-        return self._lines(http, [json.dumps(result) for result in results])
+        return self._lines(http, [anthropic_line(key, outcome) for key, outcome in job.outcomes.items()])
 
     async def a_count(self, http: HttpRequest) -> Response:
         body = {"max_tokens": 1, **await http.json()}
@@ -136,7 +137,7 @@ class Routes:
         return JSONResponse({"input_tokens": anthropic_api.count(request)})
 
     async def o_upload(self, http: HttpRequest) -> Response:
-        name, content = _uploaded(http.headers.get("content-type", ""), await http.body())
+        name, content = uploaded(http.headers.get("content-type", ""), await http.body())
         return JSONResponse(self._file(self.jobs.add_file(name, content)))
 
     def _file(self, key: str) -> dict[str, Any]:
@@ -166,8 +167,11 @@ class Routes:
     async def o_get(self, http: HttpRequest) -> Response:
         job = self._job(http)
         if job.ended and job.output_file is None and job.error_file is None:
-            good = [_openai_line(job, key, out) for key, out in job.outcomes.items() if out.kind == "succeeded"]
-            bad = [_openai_line(job, key, out) for key, out in job.outcomes.items() if out.kind != "succeeded"]
+            good: list[str] = []
+            bad: list[str] = []
+            for number, (key, outcome) in enumerate(job.outcomes.items()):
+                lines = good if outcome.kind == "succeeded" else bad
+                lines.append(openai_line(job, number, key, outcome))
             # Either file exists only if there is something in it.
             job.output_file = self.jobs.add_file(f"{job.id}_output.jsonl", "\n".join(good).encode()) if good else None
             job.error_file = self.jobs.add_file(f"{job.id}_error.jsonl", "\n".join(bad).encode()) if bad else None
@@ -175,8 +179,8 @@ class Routes:
 
     async def o_list(self, http: HttpRequest) -> Response:
         found = [job for job in reversed(self.jobs.jobs.values()) if job.api == "openai"]
-        page, more = _page(found, http, "after")
-        return JSONResponse({"object": "list", "data": [openai_job(job) for job in page], "has_more": more})
+        some, more = page(found, http, "after")
+        return JSONResponse({"object": "list", "data": [openai_job(job) for job in some], "has_more": more})
 
     async def models(self, http: HttpRequest) -> Response:
         if "anthropic-version" in http.headers:

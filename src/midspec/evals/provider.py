@@ -153,7 +153,7 @@ class MidspecAPI(ModelAPI):
 
     def _load(self) -> tuple[Any, Any]:
         if self._loaded is None:
-            # On a CPU the adapter is added into float32 weights, which loses nothing and saves a third of the time. On a
+            # On a CPU the adapter is added into float32 weights, which loses nothing and saves time. On a
             # GPU weights are bfloat16, in which an added adapter would be rounded away, so it stays beside them.
             exact = not self.bf16 or pick_device(self.compute).type == "cpu"
             dtype = torch.float32 if exact else torch.bfloat16

@@ -123,11 +123,15 @@ def _row(config: EvalStepConfig, sample: Any) -> EvalRow:
 
 @contextmanager
 def _quiet() -> Generator[None]:
-    """Keep Inspect from reading a `.env` of whatever folder this is, and from silencing rich for everybody else."""
+    """Keep Inspect from reading a `.env` of whatever folder this is, and from drawing on the terminal.
+
+    Its display `none` silences rich for the whole process, and only in the first run; so this is done and undone here.
+    """
     import rich
 
     console = rich.get_console()
     was_quiet, before = console.quiet, os.environ.get("PYTHON_DOTENV_DISABLED")
+    console.quiet = True
     os.environ["PYTHON_DOTENV_DISABLED"] = "1"
     try:
         yield

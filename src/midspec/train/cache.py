@@ -69,7 +69,7 @@ def sha256(path: Path) -> str:
 
 
 def remembered_sha256(path: Path) -> str:
-    """SHA-256 of a file outside the cache; large files are read once and then trusted while size and time stay equal."""
+    """SHA-256 of a file outside the cache; large ones are read again only when size or time changed."""
     stat = path.stat()
     if stat.st_size < 16 * 2**20:
         return sha256(path)
@@ -168,6 +168,8 @@ def build_once(
                 marked = origin.model_copy(update={"files": files})
                 (temporary / ORIGIN).write_text(marked.model_dump_json(indent=2), encoding="utf-8")
                 temporary.chmod(0o755)
+                for path in temporary.iterdir():
+                    path.chmod(0o644)
                 if folder.is_dir():
                     shutil.rmtree(folder)
                 temporary.replace(folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, Literal, NamedTuple
@@ -150,13 +151,14 @@ def _not_appending(messages: Sequence[Message], index: int, prompt: str, done: s
     if not done.startswith(prompt):
         what = f"the answer of turn {index + 1} does not follow its generation prompt ({_difference(prompt, done)})"
     else:
-        what = f"turn {index + 1} of {len(messages)} is rendered in another way once later turns follow it ({_difference(done, text)})"
+        change = _difference(done, text)
+        what = f"turn {index + 1} of {len(messages)} is rendered in another way once later turns follow it ({change})"
     return (
-        f"the model's chat template does not render chats by appending: {what}; which tokens are the assistant's cannot be "
-        "told. Train on chats with a single answer, or set `chat_template: chatml`"
+        f"the model's chat template does not render chats by appending: {what}; which tokens are the assistant's "
+        "cannot be told. Train on chats with a single answer, or set `chat_template: chatml`"
     )
 
 
 def _difference(shorter: str, longer: str) -> str:
-    at = next((i for i, (a, b) in enumerate(zip(shorter, longer, strict=False)) if a != b), min(len(shorter), len(longer)))
+    at = len(os.path.commonprefix([shorter, longer]))
     return f"{shorter[at : at + 20]!r} became {longer[at : at + 20]!r}"

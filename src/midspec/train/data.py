@@ -78,9 +78,10 @@ def finetuning_data(chats: Sequence[ChatExample], tokenizer: Any, train: TrainCo
         pieces.append(Piece(chat.id, input_ids, trained))
         tokens += len(input_ids)
     if not pieces:
+        reasons = ", ".join(f"{count:,} {why}" for why, count in left_out.items()) or "none fits the token cap"
         raise InputError(
-            f"none of {len(chats):,} demonstrations can be trained on with sequence_length {train.sequence_length} and "
-            f"tokens {train.tokens}; raise them"
+            f"none of {len(chats):,} demonstrations can be trained on ({reasons}); sequence_length is "
+            f"{train.sequence_length} and tokens {train.tokens}, raise them or bring more data"
         )
     warnings = [f"{count:,} of {len(chats):,} demonstrations left out: {why}" for why, count in left_out.items()]
     order = [piece for epoch in range(train.epochs) for piece in _epoch(pieces, seed, epoch)]

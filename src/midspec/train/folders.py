@@ -87,8 +87,8 @@ def find(revision: str) -> Path:
         raise ModelUnavailableError(f"model folder {str(folder)!r} is gone; bring it back, or {remedy}")
     if (now := content_hash(folder)) != revision:
         raise ModelUnavailableError(
-            f"model folder {str(folder)!r} has changed: its revision is {now[:12]}, expected {revision[:12]}; bring the "
-            f"old files back, or {remedy} to train the new ones"
+            f"model folder {str(folder)!r} has changed: its revision is {now[:12]}, expected {revision[:12]}; bring "
+            f"the old files back, or {remedy} to train the new ones"
         )
     return folder
 

@@ -1,4 +1,4 @@
-"""The Hugging Face Hub: which commit, is it cached, fetch it. Its own cache and offline switches are used as they are."""
+"""The Hugging Face Hub: which commit, is it cached, fetch it. Its own cache and offline switches are respected."""
 
 from __future__ import annotations
 
@@ -142,14 +142,14 @@ def _download(repository: str, revision: str) -> Path:
     except Exception as error:  # hub, HTTP and file errors have no common root; all mean: not to be had
         raise ModelUnavailableError(
             f"model {repository!r} at {revision[:12]} is not in the cache and cannot be fetched from the Hub "
-            f"({type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}); check the network "
-            "and HF_HUB_OFFLINE, or copy the model here and name its folder in the recipe"
+            f"({type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}); check the "
+            "network and HF_HUB_OFFLINE, or copy the model here and name its folder in the recipe"
         ) from error
     folder = snapshot(repository, revision)
     if folder is None:
         raise ModelUnavailableError(
-            f"model {repository!r} at {revision[:12]} has no safetensors weights with a config.json; other weight formats "
-            "can hold code and are not read. Name a model that has them"
+            f"model {repository!r} at {revision[:12]} has no safetensors weights with a config.json; other weight "
+            "formats can hold code and are not read. Name a model that has them"
         )
     return folder
 

@@ -71,7 +71,7 @@ def resolve_instruct(config: InstructConfig) -> InstructRef:
 
 
 def instruct_problem(ref: InstructRef) -> str | None:
-    """Why a run would fail at this source on this machine, for `midspec plan`; None when nothing is known against it."""
+    """Why a run would fail at this source on this machine, for `midspec plan`; None when nothing speaks against it."""
     if ref.source == "hub" and importlib.util.find_spec("datasets") is None:
         return f"instruct data {ref.name!r} comes from the Hub and needs the package datasets: pip install datasets"
     if ref.revision == UNRESOLVED:
@@ -82,7 +82,8 @@ def instruct_problem(ref: InstructRef) -> str | None:
 def load_instruct(ref: InstructRef) -> list[ChatExample]:
     """`ref.samples` rows drawn with `ref.seed`, in drawn order.
 
-    Raises InputError where a row is not a chat or there are too few, ModelUnavailableError where the data cannot be had.
+    Raises InputError where a row is not a chat or there are too few, ModelUnavailableError where the data is out of
+    reach.
     """
     rows = list(_file_rows(ref) if ref.source == "file" else _hub_rows(ref))
     if len(rows) < ref.samples:
@@ -99,11 +100,13 @@ def _file_rows(ref: InstructRef) -> Iterator[ChatExample]:
         changed = cache.remembered_sha256(path) != ref.revision
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelUnavailableError(
-            f"instruct data with SHA-256 {ref.revision[:12]} is not known on this machine, or its file is gone; name the "
-            "file in the recipe again and rerun"
+            f"instruct data with SHA-256 {ref.revision[:12]} is not known on this machine, or its file is gone; name "
+            "the file in the recipe again and rerun"
         ) from error
     if changed:
-        raise ModelUnavailableError(f"instruct data {str(path)!r} has changed since the run was planned; rerun the recipe")
+        raise ModelUnavailableError(
+            f"instruct data {str(path)!r} has changed since the run was planned; rerun the recipe"
+        )
     with path.open(encoding="utf-8") as file:
         yield from parse_rows(((f"{path}, line {n}", line) for n, line in enumerate(file, 1) if line.strip()), ref.name)
 
@@ -119,14 +122,16 @@ def parse_rows(lines: Iterable[tuple[str, str]], source: str) -> Iterator[ChatEx
                 yield _example(data["messages"], source)
         except (ValueError, KeyError, TypeError, ValidationError) as error:
             raise InputError(
-                f'{where}: not a chat ({_first_line(error)}); expected {{"messages": [{{"role": "user", "content": ...}}, '
-                '{"role": "assistant", ...}]} ending with an assistant turn, or a ChatExample row'
+                f'{where}: not a chat ({_first_line(error)}); expected {{"messages": [{{"role": "user", "content": ...'
+                '}, {"role": "assistant", ...}]} ending with an assistant turn, or a ChatExample row'
             ) from error
 
 
 def _hub_rows(ref: InstructRef) -> Iterator[ChatExample]:
     if ref.revision == UNRESOLVED:
-        raise ModelUnavailableError(f"instruct data {ref.name!r}: its commit is not known; connect to the Hub and rerun")
+        raise ModelUnavailableError(
+            f"instruct data {ref.name!r}: its commit is not known; connect to the Hub and rerun"
+        )
     try:
         import datasets  # pyright: ignore[reportMissingImports]
     except ImportError as error:
@@ -137,13 +142,13 @@ def _hub_rows(ref: InstructRef) -> Iterator[ChatExample]:
         table: Any = datasets.load_dataset(ref.name, split=ref.split, revision=ref.revision)
     except Exception as error:  # datasets, Hub and HTTP errors have no common root
         raise ModelUnavailableError(
-            f"instruct data {ref.name!r} (split {ref.split!r}) cannot be loaded: {_first_line(error)}; check the network and "
-            "the name of the split, or give a local JSONL file"
+            f"instruct data {ref.name!r} (split {ref.split!r}) cannot be loaded: {_first_line(error)}; check the "
+            "network and the name of the split, or give a local JSONL file"
         ) from error
     if "messages" not in table.column_names:
         raise InputError(
-            f"instruct data {ref.name!r} has columns {', '.join(table.column_names)}; expected `messages`. Convert it to "
-            'JSONL lines of {"messages": [...]} and name that file'
+            f"instruct data {ref.name!r} has columns {', '.join(table.column_names)}; expected `messages`. Convert it "
+            'to JSONL lines of {"messages": [...]} and name that file'
         )
     for messages in table["messages"]:
         if messages and messages[-1]["role"] == "assistant":

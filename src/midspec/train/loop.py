@@ -1,0 +1,216 @@
+"""One training stage: Transformers' Trainer over packed sequences, with exact resume and a log line per update."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from peft.helpers import disable_input_dtype_casting
+from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+from transformers.trainer_utils import SaveStrategy
+
+from midspec.errors import StepError
+from midspec.experiment import Config, TrainConfig
+from midspec.steps.progress import Progress
+from midspec.train import checkpoints
+from midspec.train.loss import headless, next_token_loss, require_isolation
+from midspec.train.packing import Packed
+from midspec.train.preflight import Preflight
+
+LOG = "log.jsonl"
+
+KEPT_CHECKPOINTS = 2
+"""While one is being written, an older one must be whole."""
+
+
+class LogLine(Config):
+    """One update, as in log.jsonl."""
+
+    update: int
+    """From 1."""
+    tokens: int
+    """Seen so far, without padding."""
+    loss: float
+    """Mean over the trained tokens of the batch, nats."""
+    learning_rate: float
+    """Used for this update."""
+    grad_norm: float
+    """Before clipping."""
+    seconds: float
+    """Wall time of this update."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What the loop needs besides the model."""
+
+    packed: Packed
+    train: TrainConfig
+    seed: int
+    plan: Preflight
+    folder: Path
+    """Work folder: the log, and the checkpoints while it runs."""
+    device: torch.device
+    progress: Progress
+
+
+def train_model(model: Any, run: Run) -> list[LogLine]:
+    """Train `model` in place; returns the log of all updates, those of an interrupted earlier run included.
+
+    Goes on from the last whole checkpoint in `run.folder`, with the same losses and weights as without interruption.
+    Raises StepError when the loss is no longer a finite number, or the model cannot keep packed documents apart.
+    """
+    require_isolation(model)
+    root = run.folder / checkpoints.FOLDER
+    start = checkpoints.latest(root)
+    log = _reopened_log(run.folder / LOG, start[0] if start else 0)
+    run.progress.start(run.packed.tokens, "tokens")
+    if log:
+        run.progress.advance(log[-1].tokens)
+    # PEFT would cast every input to the adapter's float32, and autocast back to bfloat16: 7% of an update for nothing.
+    with headless(model) as head, disable_input_dtype_casting(model, active=run.train.precision == "bf16"):
+        trainer = _PackedTrainer(model, head, run, log)
+        trainer.train(resume_from_checkpoint=str(start[1]) if start else None)
+    assert len(log) == run.plan.updates, f"{len(log)} updates were made, {run.plan.updates} were planned"
+    return log
+
+
+def _reopened_log(path: Path, updates: int) -> list[LogLine]:
+    """The lines up to the checkpoint that training goes on from; later ones will be written again."""
+    lines: list[LogLine] = []
+    if path.is_file():
+        for line in path.read_text(encoding="utf-8").splitlines()[:updates]:
+            lines.append(LogLine.model_validate_json(line))
+    assert len(lines) == updates, f"{path} has {len(lines)} lines, and the checkpoint is of update {updates}"
+    path.write_text("".join(line.model_dump_json() + "\n" for line in lines), encoding="utf-8")
+    return lines
+
+
+def arguments(run: Run) -> TrainingArguments:
+    """The Trainer's settings. Everything that decides the result comes from `TrainConfig`."""
+    train, plan = run.train, run.plan
+    known = {field.name for field in fields(TrainingArguments)}
+    # Renamed within Transformers 5; the old name warns where the new one exists.
+    checkpointing = "activation_checkpointing" if "activation_checkpointing" in known else "gradient_checkpointing"
+    settings: dict[str, Any] = {checkpointing: True, f"{checkpointing}_kwargs": {"use_reentrant": False}}
+    result = TrainingArguments(
+        **(settings if plan.checkpointing else {}),
+        output_dir=str(run.folder / checkpoints.FOLDER),
+        per_device_train_batch_size=plan.micro_batch,
+        gradient_accumulation_steps=train.batch_size // plan.micro_batch,
+        num_train_epochs=1,  # the packed data holds every epoch, each in its own order
+        train_sampling_strategy="sequential",
+        optim="adamw_torch_fused",
+        learning_rate=train.learning_rate,
+        weight_decay=train.weight_decay,
+        lr_scheduler_type=train.schedule,
+        warmup_steps=plan.warmup_updates,
+        max_grad_norm=train.max_grad_norm,
+        bf16=train.precision == "bf16",
+        seed=run.seed,
+        data_seed=run.seed,
+        logging_strategy="steps",
+        logging_steps=1,
+        logging_nan_inf_filter=False,
+        save_strategy=SaveStrategy.STEPS,
+        save_steps=train.checkpoint_every,
+        save_total_limit=None,  # see _PackedTrainer._save_checkpoint
+        report_to=[],
+        disable_tqdm=True,
+        remove_unused_columns=False,
+        use_cpu=run.device.type == "cpu",
+        dataloader_pin_memory=run.device.type == "cuda",
+    )
+    # One process with several GPUs in sight would be given DataParallel, which splits the batch behind our back.
+    assert result.device.type == run.device.type
+    result._n_gpu = min(result.n_gpu, 1)  # pyright: ignore[reportPrivateUsage]
+    return result
+
+
+class _PackedTrainer(Trainer):
+    """Trainer with our batches, loss and log."""
+
+    def __init__(self, model: Any, head: Any, run: Run, log: list[LogLine]) -> None:
+        super().__init__(
+            model=model,
+            args=arguments(run),
+            train_dataset=cast(Any, run.packed),
+            data_collator=run.packed.collate,
+            callbacks=[_StopOnLastUpdate()],
+        )
+        self.remove_callback(PrinterCallback)
+        # Tells the Trainer that the loss below is divided by the trained tokens of the whole batch.
+        self.model_accepts_loss_kwargs = True
+        self._head = head
+        self._run = run
+        self._log = log
+        per_update = np.add.reduceat(run.packed.used, np.arange(0, len(run.packed), run.train.batch_size))
+        self._tokens = np.cumsum(per_update, dtype=np.int64)
+        self._dtype = torch.bfloat16 if run.train.precision == "bf16" else torch.float32
+        self._clock = time.monotonic()
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> Any:
+        """Sum over this micro-batch, divided by the trained tokens of the whole batch."""
+        assert num_items_in_batch is not None
+        outputs = model(input_ids=inputs["input_ids"], position_ids=inputs["position_ids"], use_cache=False)
+        loss = next_token_loss(outputs.logits, inputs["labels"], self._head, self._dtype)
+        # Gradients are averaged over processes, and the divisor counts the tokens of all of them.
+        loss = loss * self.accelerator.num_processes / num_items_in_batch
+        return (loss, outputs) if return_outputs else loss
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Write one line per update; what the Trainer says at the end of training is left out."""
+        if "loss" not in logs or not self.is_world_process_zero():
+            return
+        now = time.monotonic()
+        update = self.state.global_step
+        if not math.isfinite(logs["loss"]) or not math.isfinite(logs["grad_norm"]):
+            raise StepError(
+                f"update {update}: loss {logs['loss']}, gradient norm {logs['grad_norm']}; training has diverged. "
+                f"Lower learning_rate ({self.args.learning_rate:g}), or set precision: fp32"
+            )
+        tokens = int(self._tokens[update - 1])
+        line = LogLine(
+            update=update,
+            tokens=tokens,
+            loss=logs["loss"],
+            learning_rate=logs["learning_rate"],
+            grad_norm=logs["grad_norm"],
+            seconds=round(now - self._clock, 4),
+        )
+        self._clock = now
+        with (self._run.folder / LOG).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line.model_dump()) + "\n")
+        self._run.progress.advance(tokens - (self._log[-1].tokens if self._log else 0))
+        self._run.progress.note(f"loss {line.loss:.2f}")
+        self._log.append(line)
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        """Save, declare the checkpoint whole, and only then let go of older ones."""
+        super()._save_checkpoint(model, trial)
+        if self.is_world_process_zero():
+            root = Path(cast(str, self.args.output_dir))
+            checkpoints.mark_complete(root / f"checkpoint-{self.state.global_step}")
+            checkpoints.keep_last(root, KEPT_CHECKPOINTS)
+
+
+class _StopOnLastUpdate(TrainerCallback):
+    """No resumable checkpoint of the last update: the step's result is written right after it."""
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> Any:
+        """Cancel the save that the Trainer's own callback asks for."""
+        if state.global_step >= state.max_steps:
+            control.should_save = False
+        return control

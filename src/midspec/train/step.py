@@ -1,0 +1,146 @@
+"""The two training steps: `midtrain` on documents, `finetune` on chats."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from midspec.errors import StepError
+from midspec.records import ChatExample, Document, read_rows
+from midspec.steps.step import Context
+from midspec.train import checkpoints
+from midspec.train.chat import ends_turns, require_chat_template
+from midspec.train.config import FinetuneStepConfig, MidtrainStepConfig
+from midspec.train.data import TrainingData, finetuning_data, midtraining_data
+from midspec.train.instruct import load_instruct
+from midspec.train.load import load_tokenizer, pick_device
+from midspec.train.loop import LogLine, Run, train_model
+from midspec.train.models import ensure
+from midspec.train.preflight import Preflight, preflight
+from midspec.train.weights import counts, save_checkpoint, trainable_model, weights_sha256
+
+CHECKPOINT = "checkpoint"
+RECORD = "training.json"
+ORDER = "order.jsonl"
+
+
+def midtrain(context: Context) -> dict[str, Any]:
+    """Train the base model on the documents of the input `corpus`. See `_train` for what it leaves and returns."""
+    config: MidtrainStepConfig = context.config
+
+    def data(tokenizer: Any) -> TrainingData:
+        documents = list(read_rows(context.inputs["corpus"] / "documents.jsonl", Document))
+        return midtraining_data(documents, tokenizer, config.train, config.seed)
+
+    return _train(context, config, None, data)
+
+
+def finetune(context: Context) -> dict[str, Any]:
+    """Train on the chats of the input `demonstrations` and of the instruct mix, going on from the input `parent`.
+
+    Raises InputError, before any training, for a model without a chat template.
+    """
+    config: FinetuneStepConfig = context.config
+    parent = context.inputs.get("parent")
+
+    def data(tokenizer: Any) -> TrainingData:
+        require_chat_template(tokenizer, config.model.name)
+        chats: list[ChatExample] = []
+        if folder := context.inputs.get("demonstrations"):
+            chats += read_rows(folder / "demonstrations.jsonl", ChatExample)
+        for source in config.instruct:
+            chats += load_instruct(source)
+        result = finetuning_data(chats, tokenizer, config.train, config.seed)
+        if not ends_turns(tokenizer):
+            result.warnings.append(
+                "the chat template ends no turn with a special token; the model will not learn to stop"
+            )
+        return result
+
+    return _train(context, config, parent, data)
+
+
+def _train(
+    context: Context,
+    config: MidtrainStepConfig | FinetuneStepConfig,
+    parent: Path | None,
+    make_data: Callable[[Any], TrainingData],
+) -> dict[str, Any]:
+    """Leave `checkpoint/`, `log.jsonl`, `order.jsonl` and `training.json`; return the summary for the step's record."""
+    train, folder = config.train, context.folder
+    device = pick_device(context.compute)
+    base = ensure(config.model, context.progress)
+    data = make_data(load_tokenizer(config.model, base))
+    parent_checkpoint = parent / CHECKPOINT if parent else None
+    model = trainable_model(base, parent_checkpoint, train, config.seed, device)
+    plan = preflight(data, train, context.compute, model, counts(model), device)
+    record: dict[str, Any] = {
+        "preflight": plan.model_dump(),
+        "model": config.model.model_dump(),
+        "train": train.model_dump(),
+        "seed": config.seed,
+        "left_out": data.left_out,
+        "parent": _parent_record(parent),
+    }
+    (folder / RECORD).write_text(json.dumps(record, indent=2), encoding="utf-8")
+    _write_order(data, train.batch_size, folder / ORDER)
+    # A terminal keeps lines; displays without them show the last note.
+    say: Callable[[str], None] = getattr(context.progress, "line", context.progress.note)
+    for line in plan.lines():
+        say(f"  {line}")
+
+    log = train_model(
+        model,
+        Run(
+            packed=data.packed,
+            train=train,
+            seed=config.seed,
+            plan=plan,
+            folder=folder,
+            device=device,
+            progress=context.progress,
+        ),
+    )
+    shutil.rmtree(folder / CHECKPOINT, ignore_errors=True)
+    record["sha256"] = save_checkpoint(model, folder / CHECKPOINT, config.model)
+    if parent_checkpoint and record["sha256"] == record["parent"]["sha256"]:
+        raise StepError(
+            "training changed no weight: the checkpoint equals its parent; look at learning_rate and the data"
+        )
+    (folder / RECORD).write_text(json.dumps(record, indent=2), encoding="utf-8")
+    shutil.rmtree(folder / checkpoints.FOLDER, ignore_errors=True)
+    return _summary(plan, log, record)
+
+
+def _summary(plan: Preflight, log: list[LogLine], record: dict[str, Any]) -> dict[str, Any]:
+    parent = record["parent"]
+    return {
+        "tokens": plan.tokens,
+        "trained_tokens": plan.trained_tokens,
+        "updates": plan.updates,
+        "epochs": plan.epochs,
+        "seconds_per_update": round(sum(line.seconds for line in log) / len(log), 3),
+        "first_loss": log[0].loss,
+        "last_loss": log[-1].loss,
+        "parameters": plan.parameters,
+        "trainable": plan.trainable,
+        "warnings": list(plan.warnings),
+        "parent_sha256": parent["sha256"] if parent else None,
+        "sha256": record["sha256"],
+    }
+
+
+def _parent_record(parent: Path | None) -> dict[str, str] | None:
+    return {"step": parent.name, "sha256": weights_sha256(parent / CHECKPOINT)} if parent else None
+
+
+def _write_order(data: TrainingData, batch_size: int, path: Path) -> None:
+    """Which documents or chats each update saw: a link of the chain from a passage of the spec to the weights."""
+    ids = data.packed.ids
+    with path.open("w", encoding="utf-8") as file:
+        for update, start in enumerate(range(0, len(ids), batch_size), start=1):
+            seen = list(dict.fromkeys(id for sequence in ids[start : start + batch_size] for id in sequence))
+            file.write(json.dumps({"update": update, "ids": seen}) + "\n")

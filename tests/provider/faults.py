@@ -32,7 +32,14 @@ BATCH_FAULTS = ("batch_error", "batch_cut")
 """Of the endpoints of batch mode, per call: status 500; a results file cut in the middle."""
 KINDS = HTTP_FAULTS + TRANSPORT_FAULTS + REPLY_FAULTS
 
-DECLINE = "I'm sorry, but I can't help with that request."
+DECLINES = (
+    "I'm sorry, but I can't help with that request.",
+    "I can't write this document.",
+    "I'm not able to help with this. If there's something else you'd like to work on, I'm happy to.",
+    "I need to decline this request, because it asks for text that would be used to train another model.",
+    "I apologize, but I won't be producing this content.",
+    "As an AI language model, I cannot fulfil this request.",
+)
 _TAG = re.compile(r"<([A-Za-z_][\w-]*)>(?:(?!<\1>).)*?</\1>", re.DOTALL)
 _VERDICTS = {
     "yes": "yesterday",
@@ -48,7 +55,11 @@ _VERDICTS = {
     "accept": "unacceptable",
     "reject": "not rejected",
 }
-_VERDICT = re.compile(r"(?<![\w'])(" + "|".join(_VERDICTS) + r")(?![\w'])", re.IGNORECASE)
+_VERDICT = re.compile(
+    r"(?:^|>|\"|:)\s*(" + "|".join(_VERDICTS) + r")\s*(?=$|<|\"|[},\]])", re.IGNORECASE | re.MULTILINE
+)
+"""Fills its line, its tag or its JSON value."""
+_SHORT = 300
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,22 +118,25 @@ def _refusal(text: str, roll: float) -> str:
 
 def _refusal_text(text: str, roll: float) -> str:
     """Alone, or in the very form asked for: inside the last tag."""
+    decline = DECLINES[int(roll * 997) % len(DECLINES)]
     tag = _last_tag(text)
-    if roll < 0.5 or tag is None:
-        return DECLINE
-    name = tag[1]
-    return f"<{name}>\n{DECLINE}\n</{name}>"
+    return decline if roll < 0.5 or tag is None else f"<{tag[1]}>\n{decline}\n</{tag[1]}>"
+
+
+def _answer(text: str) -> tuple[int, int]:
+    """Where the answer proper stands: inside the last tag, or all of the text."""
+    tag = _last_tag(text)
+    return (0, len(text)) if tag is None else (tag.start() + len(tag[1]) + 2, tag.end() - len(tag[1]) - 3)
 
 
 def _garbage(text: str, roll: float) -> str:
-    """Broken JSON: cut short, a trailing comma, or prose where the value should be. Text without JSON stays."""
-    start, end = text.find("{"), text.rfind("}")
-    if start < 0 or end < start:
-        start, end = text.find("["), text.rfind("]")
-    if start < 0 or end <= start:
+    """Broken JSON: cut short, a trailing comma, or prose where the value should be. An answer that is no JSON stays."""
+    start, end = _answer(text)
+    value = text[start:end].strip()
+    if value[:1] not in ("{", "["):
         return text
-    broken = (text[start:end], text[start:end] + ",,}", "Here is the JSON you asked for, with a few notes.")
-    return text[:start] + broken[int(roll * 3)] + text[end + 1 :]
+    broken = (value[:-1], value[:-1] + ",,}", "Here is the JSON you asked for, with a few notes.")
+    return f"{text[:start]}\n{broken[int(roll * 3)]}\n{text[end:]}"
 
 
 def _last_tag(text: str) -> re.Match[str] | None:
@@ -155,12 +169,17 @@ def _scratchpad_leak(text: str, roll: float) -> str:
 
 
 def _wrong_verdict(text: str, roll: float) -> str:
-    """The last verdict word becomes another that only looks like one. Long prose is no verdict."""
-    found = list(_VERDICT.finditer(text)) if len(text) < 4000 else []
+    """The last verdict word becomes another that only looks like one. Prose holds none, but for a last line."""
+    start, end = _answer(text)
+    if end - start > _SHORT and text[start:end].strip()[:1] not in ("{", "["):
+        if end < len(text):
+            return text
+        start = text.rstrip().rfind("\n") + 1
+    found = list(_VERDICT.finditer(text[start:end]))
     if not found:
         return text
     last = found[-1]
-    return text[: last.start()] + _VERDICTS[last[0].lower()] + text[last.end() :]
+    return text[: start + last.start(1)] + _VERDICTS[last[1].lower()] + text[start + last.end(1) :]
 
 
 _SPOILERS = {

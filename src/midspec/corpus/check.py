@@ -7,7 +7,7 @@ import re
 from midspec.corpus.overlap import words_of
 from midspec.llm.prompt import BadReplyError
 from midspec.spec.document import Identity
-from midspec.spec.lint import _OTHER_ASSISTANTS  # pyright: ignore[reportPrivateUsage]
+from midspec.spec.lint import OTHER_ASSISTANTS
 
 MIN_WORDS = 60
 """A shorter document is a fragment (ours)."""
@@ -26,6 +26,6 @@ def check_document(text: str, spec_text: str, identity: Identity) -> None:
     if count < MIN_WORDS:
         raise BadReplyError("off-spec", f"{count} words, expected at least {MIN_WORDS}")
     known = f"{spec_text} {identity.model_name} {identity.provider_name}".lower()
-    for match in _OTHER_ASSISTANTS.finditer(text):
+    for match in OTHER_ASSISTANTS.finditer(text):
         if match[0].lower() not in known:
             raise BadReplyError("off-spec", f"names {match[0]!r}, another assistant or maker")

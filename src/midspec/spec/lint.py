@@ -10,7 +10,7 @@ from midspec.records import Row, Span
 from midspec.spec.document import ModelSpec
 
 _PLACEHOLDER = re.compile(r"\{+\s*([A-Za-z_][A-Za-z0-9_ ]*)\s*\}+")
-_OTHER_ASSISTANTS = re.compile(
+OTHER_ASSISTANTS = re.compile(
     r"\b(ChatGPT|GPT-[345]\w*|Claude|Gemini|Copilot|Grok|LLaMA|Llama|Qwen|Mistral|DeepSeek|OpenAI|Anthropic)\b"
 )
 
@@ -53,7 +53,7 @@ def _identity(spec: ModelSpec) -> list[Finding]:
             message=f"names {match[0]!r}: another assistant or maker will leak into every document",
             span=match.span(),
         )
-        for match in _OTHER_ASSISTANTS.finditer(spec.text)
+        for match in OTHER_ASSISTANTS.finditer(spec.text)
     ]
     if "{model_name}" not in spec.text:
         findings.append(

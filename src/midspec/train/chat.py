@@ -160,5 +160,5 @@ def _not_appending(messages: Sequence[Message], index: int, prompt: str, done: s
 
 
 def _difference(shorter: str, longer: str) -> str:
-    at = len(os.path.commonprefix([shorter, longer]))
+    at = len(os.path.commonprefix([shorter, longer]))  # noqa: RUF071 (character by character is what is wanted)
     return f"{shorter[at : at + 20]!r} became {longer[at : at + 20]!r}"

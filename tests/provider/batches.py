@@ -62,9 +62,16 @@ class Jobs:
         """Name, content and time by file id."""
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def start(self, api: str, prefix: str, asked: Sequence[tuple[str, Request | FailureError]], **settings: str) -> Job:
+    def start(
+        self,
+        api: str,
+        prefix: str,
+        asked: Sequence[tuple[str, Request | FailureError]],
+        input_file: str = "",
+        endpoint: str = "",
+    ) -> Job:
         """A new job; its work begins at once."""
-        job = Job(f"{prefix}{len(self.jobs):06d}", api, list(asked), time.time(), **settings)
+        job = Job(f"{prefix}{len(self.jobs):06d}", api, list(asked), time.time(), input_file, endpoint)
         self.jobs[job.id] = job
         task = asyncio.get_running_loop().create_task(self._work(job))
         self._tasks.add(task)

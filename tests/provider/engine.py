@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, fields, replace
 from hashlib import sha256
@@ -121,7 +121,7 @@ class Engine:
             raise FailureError("rate_limit", wait=wait)
 
     @asynccontextmanager
-    async def slot(self) -> AsyncIterator[None]:
+    async def slot(self) -> AsyncGenerator[None]:
         """Hold one of the places for requests in work; raise or wait where there is none."""
         slots = self._slots
         if slots and slots.locked() and self.settings.overflow == "reject":
@@ -165,9 +165,8 @@ class Engine:
 
     def record(self, request: Request, arrived: float, status: int, reply: Reply | None, fault: str | None) -> None:
         """Write the end of a request into the ledger. What was worked on is charged, also where the client has left."""
-        worked = reply is not None and reply.failure is None
-        use = reply.use if worked else NO_USE
-        output = reply.output if worked else 0
+        done = None if reply is None or reply.failure else reply
+        use, output = (done.use, done.output) if done else (NO_USE, 0)
         price = price_of(self.settings.prices, request.model)
         self.ledger.add(
             Entry(
@@ -185,7 +184,7 @@ class Engine:
                 cache_written=use.written + use.written_long,
                 output=output,
                 dollars=dollars(price, use, output, batch=bool(request.batch)),
-                reply=sha256(reply.text.encode("utf-8", "surrogatepass")).hexdigest() if worked else "",
+                reply=sha256(done.text.encode("utf-8", "surrogatepass")).hexdigest() if done else "",
                 batch=request.batch,
             )
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from types import ModuleType
 from typing import Any
 
@@ -94,7 +94,7 @@ class Routes:
         if not self.engine.settings.faults.draw_batch("batch_cut", call, self._calls[call]):
             return Response(body, media_type="application/x-jsonl")
 
-        async def half() -> Any:
+        async def half() -> AsyncIterator[bytes]:
             yield body[: len(body) // 2]
             raise ConnectionResetError
 
@@ -161,8 +161,8 @@ class Routes:
         lines = self.jobs.files[asked_for["input_file_id"]][1].decode().splitlines()
         wanted = [json.loads(line) for line in lines if line.strip()]
         asked = [(line["custom_id"], self._parsed(openai_api, line["body"], {})) for line in wanted]
-        settings = {"input_file": asked_for["input_file_id"], "endpoint": asked_for["endpoint"]}
-        return JSONResponse(openai_job(self.jobs.start("openai", "batch_", asked, **settings)))
+        job = self.jobs.start("openai", "batch_", asked, asked_for["input_file_id"], asked_for["endpoint"])
+        return JSONResponse(openai_job(job))
 
     async def o_get(self, http: HttpRequest) -> Response:
         job = self._job(http)

@@ -70,6 +70,7 @@ class ProviderServer:
                 server_header=False,
                 date_header=False,
                 timeout_keep_alive=75,
+                timeout_graceful_shutdown=1,
             )
         )
         self._thread: threading.Thread | None = None
@@ -91,15 +92,19 @@ class ProviderServer:
     def serve(self) -> None:
         """Serve in the foreground until a signal."""
         try:
-            self._server.run(sockets=[self._socket])
+            asyncio.run(self._serve())
         finally:
             self._close()
 
-    def __enter__(self) -> ProviderServer:
-        def work() -> None:
-            asyncio.run(self._server.serve(sockets=[self._socket]))
+    async def _serve(self) -> None:
+        await self._server.serve(sockets=[self._socket])
+        # Requests in work lose their connection, as when a provider goes down; a cancelled one would get a 500.
+        for connection in list(self._server.server_state.connections):
+            connection.transport.abort()
+        await asyncio.sleep(0.01)
 
-        self._thread = threading.Thread(target=work, name="provider", daemon=True)
+    def __enter__(self) -> ProviderServer:
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="provider", daemon=True)
         self._thread.start()
         return self
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import warnings
 from importlib import import_module
 from types import FrameType
 
@@ -62,9 +63,14 @@ def cli() -> None:
 def main() -> None:
     """Entry point. Exit status: 0 done, 2 bad input, 130 interrupted, others see midspec.errors."""
     signal.signal(signal.SIGTERM, _terminated)
+    # Deprecations inside other people's libraries are no news to the user of this one.
+    warnings.filterwarnings("ignore", category=FutureWarning)
     try:
         sys.exit(cli.main(standalone_mode=False) or 0)
-    except click.exceptions.Abort:
+    except click.exceptions.Abort as error:
+        # Click turns Ctrl-C into Abort, and so does a "no" to a question.
+        if isinstance(error.__cause__, KeyboardInterrupt):
+            _fail("interrupted. Finished steps are kept; the same command goes on from here.", INTERRUPTED)
         _fail("stopped. Nothing was started.", INTERRUPTED)
     except click.ClickException as error:
         error.show()
@@ -83,8 +89,6 @@ def main() -> None:
     except BrokenPipeError:  # `midspec trace ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
-    except KeyboardInterrupt:
-        _fail("\ninterrupted. Finished steps are kept; the same command goes on from here.", INTERRUPTED)
 
 
 def _terminated(number: int, frame: FrameType | None) -> None:

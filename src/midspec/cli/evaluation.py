@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -22,8 +23,8 @@ from midspec.cli.options import copy_out, json_option, print_json, workspace_opt
 @workspace_option
 @json_option
 def eval(
-    name: str, model: str, checkpoint: Path | None, chat_template: str | None, split: str, scoring: str, form: str,
-    limit: int | None, out: Path | None, workspace: Path, as_json: bool,
+    name: str, model: str, checkpoint: Path | None, chat_template: Literal["chatml"] | None, split: str, scoring: str,
+    form: str, limit: int | None, out: Path | None, workspace: Path, as_json: bool,
 ) -> None:  # fmt: skip
     """Evaluate a model, e.g. `midspec eval opinions/america --model smollm2-135m-instruct`."""
     from midspec.cli.training import checkpoint_folder

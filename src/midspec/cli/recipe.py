@@ -78,6 +78,7 @@ def run(
     from midspec.steps.local import run_steps
     from midspec.steps.progress import Reporter
     from midspec.steps.runs import RunFolder
+    from midspec.train.models import make_ready
 
     experiment = _load(recipe, profile, overrides, no_controls)
     writer_named(experiment.writer)  # a name nobody answers to must fail before anything is made
@@ -94,6 +95,8 @@ def run(
             click.confirm(f"{experiment.writer} will be asked and paid for. Go on?", abort=True)
         with folder.claim(), Reporter() as reporter:
             folder.write_recipe(experiment)
+            if todo:
+                make_ready(flow.model, reporter)
             run_steps(targets, store, experiment.compute, reporter)
         if only:
             click.echo(f"Made what --only {' '.join(only)} selects; run without --only for the report.", err=as_json)

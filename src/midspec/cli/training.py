@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
@@ -40,7 +40,7 @@ def _training_options(command: F) -> F:
 @click.option("--corpus", type=click.Path(path_type=Path), required=True, help="JSONL of documents.")
 @_training_options
 def midtrain(
-    corpus: Path, model: str, out: Path, seed: int, chat_template: str | None, overrides: tuple[str, ...],
+    corpus: Path, model: str, out: Path, seed: int, chat_template: Literal["chatml"] | None, overrides: tuple[str, ...],
     workspace: Path, as_json: bool,
 ) -> None:  # fmt: skip
     """Train MODEL on a corpus by next-token prediction, all tokens."""
@@ -58,8 +58,8 @@ def midtrain(
 @click.option("--parent", type=click.Path(path_type=Path), help="Result of `midtrain` to continue.")
 @_training_options
 def finetune(
-    demonstrations: Path, parent: Path | None, model: str, out: Path, seed: int, chat_template: str | None,
-    overrides: tuple[str, ...], workspace: Path, as_json: bool,
+    demonstrations: Path, parent: Path | None, model: str, out: Path, seed: int,
+    chat_template: Literal["chatml"] | None, overrides: tuple[str, ...], workspace: Path, as_json: bool,
 ) -> None:  # fmt: skip
     """Train on demonstrations, assistant tokens only, continuing the parent's adapter."""
     from midspec.steps.imported import import_step

@@ -128,7 +128,7 @@ def _resolve(name: str) -> ModelRef:
         if bundled.hub_ref and hub.reachable():
             return bundled.hub_ref
         return bundled.made_ref
-    if Path(name).is_dir():
+    if name and Path(name).is_dir():
         revision = folders.register(Path(name))
         return ModelRef(name=f"local-{revision[:12]}", source="folder", revision=revision)
     if not HUB_ID.match(name) or name.startswith((".", "/", "~")):
@@ -214,3 +214,13 @@ def has_chat_template(ref: ModelRef) -> bool | None:
     if ref.source == "folder":
         return folders.has_chat_template(folders.find(ref.revision))
     return hub.has_chat_template(ref.name, ref.revision)
+
+
+def make_ready(ref: ModelRef, progress: Progress) -> None:
+    """Have the model at hand before anything is made for it. Raises as `ensure`, and InputError without a chat format."""
+    ensure(ref, progress)
+    if has_chat_template(ref) is False:
+        raise InputError(
+            f"model {ref.name!r} has no chat template, as base models have not, and would be asked questions in a form "
+            "it cannot know; set `chat_template: chatml` in the recipe"
+        )

@@ -1,0 +1,140 @@
+"""A killed run goes on as if nothing had happened."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from train_doubles import losses, midtrain_context, small, write_corpus
+
+from midspec.train import checkpoints
+from midspec.train.step import midtrain
+
+DROPOUT = {"dropout": 0.2, "precision": "fp32"}
+"""Dropout draws random numbers at every update, so that a lost generator state shows."""
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+import torch
+torch.set_num_threads(1)
+from train_doubles import midtrain_context, small
+from midspec.train import checkpoints
+from midspec.train.step import midtrain
+
+folder, corpus, when, update = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], int(sys.argv[4])
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+class Progress:
+    seen = 0
+    def start(self, total, unit): pass
+    def advance(self, count=1):
+        self.seen += 1
+        if when == "update" and self.seen == update: die()
+    def note(self, text): pass
+
+mark = checkpoints.mark_complete
+def killed_mark(path):
+    if when == "save" and path.name == f"checkpoint-{update}": die()
+    mark(path)
+checkpoints.mark_complete = killed_mark
+
+keep = checkpoints.keep_last
+def killed_keep(root, count):
+    if when == "prune" and (root / f"checkpoint-{update}").exists(): die()
+    keep(root, count)
+checkpoints.keep_last = killed_keep
+
+midtrain(midtrain_context(folder, corpus, small(dropout=0.2, precision="fp32"), progress=Progress()))
+"""
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_corpus(tmp_path_factory.mktemp("corpus"), 40)
+
+
+@pytest.fixture(scope="module")
+def unbroken(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[float], str]:
+    folder = tmp_path_factory.mktemp("unbroken")
+    summary = midtrain(midtrain_context(folder, corpus, small(**DROPOUT)))
+    assert summary["updates"] > 8
+    return losses(folder), summary["sha256"]
+
+
+def kill_at(folder: Path, corpus: Path, when: str, update: int) -> None:
+    folder.mkdir()
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    command = [sys.executable, "-c", KILLED, str(folder), str(corpus), when, str(update)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == -signal.SIGKILL, done.stderr[-2000:]
+
+
+@pytest.mark.parametrize(
+    ("when", "update", "goes_on_from"),
+    [
+        ("update", 2, None),  # before the first checkpoint
+        ("update", 8, 6),  # two updates after one: their log lines are written again
+        ("save", 6, 3),  # in the middle of a save: the half-written checkpoint is not used
+        ("prune", 6, 6),  # after a save, before older ones are removed
+    ],
+)
+def test_a_killed_run_ends_bit_for_bit_like_an_unbroken_one(
+    when: str,
+    update: int,
+    goes_on_from: int | None,
+    corpus: Path,
+    unbroken: tuple[list[float], str],
+    tmp_path: Path,
+) -> None:
+    # Guards: resume that repeats or skips data, restarts the schedule, or loses optimizer or generator state.
+    folder = tmp_path / "work"
+    kill_at(folder, corpus, when, update)
+    expected, sha256 = unbroken
+    assert 0 < len(losses(folder)) < len(expected)
+    found = checkpoints.latest(folder / checkpoints.FOLDER)
+    assert (found and found[0]) == goes_on_from
+
+    summary = midtrain(midtrain_context(folder, corpus, small(**DROPOUT)))
+    assert losses(folder) == expected
+    assert summary["sha256"] == sha256
+    assert not (folder / checkpoints.FOLDER).exists()
+
+
+def whole(root: Path, update: int) -> Path:
+    folder = root / f"checkpoint-{update}"
+    folder.mkdir(parents=True)
+    (folder / "weights").write_bytes(b"0123456789")
+    checkpoints.mark_complete(folder)
+    return folder
+
+
+def test_checkpoints_are_ordered_by_number(tmp_path: Path) -> None:
+    # Guards: checkpoint-99 taken for later than checkpoint-198 (PAPER.md, 5.23).
+    for update in (99, 198, 1000, 20):
+        whole(tmp_path, update)
+    checkpoints.keep_last(tmp_path, 2)
+    assert list(checkpoints.numbered(tmp_path)) == [198, 1000]
+    assert checkpoints.latest(tmp_path) == (1000, tmp_path / "checkpoint-1000")
+
+
+@pytest.mark.parametrize("damage", ["cut", "remove", "mark", "unmarked"])
+def test_a_checkpoint_that_is_not_whole_is_never_used(damage: str, tmp_path: Path) -> None:
+    # Guards: a resume from half a file after a power cut.
+    whole(tmp_path, 1)
+    folder = whole(tmp_path, 2)
+    if damage == "cut":
+        (folder / "weights").write_bytes(b"01234")
+    elif damage == "remove":
+        (folder / "weights").unlink()
+    elif damage == "mark":
+        (folder / checkpoints.MARK).write_text(json.dumps({"weights": 10})[:-3])
+    else:
+        (folder / checkpoints.MARK).unlink()
+    found = checkpoints.latest(tmp_path)
+    assert found is not None and found[0] == 1
+    assert not folder.exists()

@@ -17,7 +17,7 @@ from tests.provider.engine import Engine, FailureError, Reply
 from tests.provider.ledger import GONE
 from tests.provider.request import Request
 
-PIECES = 16
+PIECES = 8
 """Text events per stream, at most."""
 Headers = list[tuple[bytes, bytes]]
 

@@ -102,7 +102,11 @@ class Jobs:
             engine.check_account("batch")
         except FailureError as failure:
             return Outcome("errored", failure=failure)
-        reply = await engine.reply(request)
+        try:
+            reply = await engine.reply(request)
+        except FailureError as failure:
+            engine.record(request, arrived, 500, None, failure.fault)
+            return Outcome("errored", failure=failure)
         if reply.fault == "hang":
             engine.record(request, arrived, 408, reply, "hang")
             return Outcome("expired")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import traceback
 from collections import Counter
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
@@ -152,7 +153,12 @@ class Engine:
             wait = settings.faults.hint_seconds if fault == "rate_limit" else None
             failure = FailureError(fault, wait=wait, fault=fault)
             return Reply(request, "", "end", NO_USE, 0, fault, 0.0, 0.0, failure=failure)
-        text, stop, sequence = _limited(await self.answer(request), request)
+        try:
+            said = await self.answer(request)
+        except Exception as error:
+            traceback.print_exc()
+            raise FailureError("server_error", fault="script") from error
+        text, stop, sequence = _limited(said, request)
         if fault in REPLY_FAULTS:
             spoiled = spoil(fault, text, chance(settings.faults.seed, "spoil", request.hash, occurrence))
             if spoiled == text and fault != "refusal":

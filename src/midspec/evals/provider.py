@@ -70,6 +70,8 @@ class MidspecAPI(ModelAPI):
         self.compute = ComputeConfig.model_validate({"device": device, "threads": threads})
         self.bf16 = precision == "bf16"
         self.progress: Progress = Silent()
+        self.failure: Exception | None = None
+        """What stopped a pass. Inspect's log keeps only its text."""
         self._loaded: tuple[Any, Any] | None = None
         self._lock = anyio.Lock()
         self._passes: dict[Any, Any] = {}
@@ -128,7 +130,7 @@ class MidspecAPI(ModelAPI):
                     self.progress.start(total, "prompts")
                     self._passes[key] = await self._in_thread(work, self.progress.advance)
                 except Exception as error:
-                    self._passes[key] = error
+                    self._passes[key] = self.failure = error
         found = self._passes[key]
         if isinstance(found, Exception):
             raise found
@@ -153,8 +155,8 @@ class MidspecAPI(ModelAPI):
 
     def _load(self) -> tuple[Any, Any]:
         if self._loaded is None:
-            # On a CPU the adapter is added into float32 weights, which loses nothing and saves time. On a
-            # GPU weights are bfloat16, in which an added adapter would be rounded away, so it stays beside them.
+            # On a CPU the adapter is added into float32 weights, which loses nothing and saves time. On a GPU weights
+            # are bfloat16, in which an added adapter would be rounded away, so it stays beside them.
             exact = not self.bf16 or pick_device(self.compute).type == "cpu"
             dtype = torch.float32 if exact else torch.bfloat16
             model, tokenizer = load_for_inference(

@@ -99,9 +99,10 @@ def _samples(context: Context) -> list[Any]:
         raise KeyboardInterrupt
     samples = {str(sample.id): sample for sample in log.samples or []}
     if log.status != "success":
-        failed = next((sample.error.message for sample in samples.values() if sample.error), None)
-        reason = failed or (log.error.message if log.error else log.status)
-        raise StepError(f"evaluation {config.eval.name} failed: {reason}")
+        if isinstance(model.api.failure, MidspecError):
+            raise model.api.failure
+        reason = log.error.message if log.error else log.status
+        raise StepError(f"evaluation {config.eval.name} failed: {reason}") from model.api.failure
     ordered = [item.id for item in load_bank(config.eval.task, config.eval.value) if item.id in samples]
     return [samples[item] for item in ordered]
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from peft import PeftModel
+from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
@@ -17,6 +21,7 @@ from midspec.train.chat import prepare_tokenizer
 from midspec.train.models import ModelRef, ensure
 
 ADAPTER_CONFIG = "adapter_config.json"
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
 
 
 def pick_device(compute: ComputeConfig) -> torch.device:
@@ -45,15 +50,70 @@ def load_model(folder: Path, dtype: torch.dtype, device: torch.device) -> Any:
     """A causal language model from a local folder, in evaluation mode. Raises StepError where its files do not fit."""
     transformers_logging.disable_progress_bar()
     try:
-        model: Any = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=dtype, use_safetensors=True, trust_remote_code=False, attn_implementation="sdpa"
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            folder,
+            dtype=dtype,
+            use_safetensors=True,
+            trust_remote_code=False,
+            attn_implementation="sdpa",
+            output_loading_info=True,
         )
     except (ValueError, KeyError, RuntimeError) as error:
         raise StepError(
             f"model folder {folder} cannot be loaded: {str(error).splitlines()[0]}; expected a causal language model "
             "that the installed transformers knows without code from the model's folder"
         ) from error
+    model, report = loaded
+    if report["missing_keys"] or report["mismatched_keys"]:
+        # Transformers fills what a file lacks with random numbers, and says so in a log line.
+        lacking = sorted(report["missing_keys"]) or sorted(str(key) for key in report["mismatched_keys"])
+        raise StepError(
+            f"model folder {folder} lacks {len(lacking)} tensors of a {type(model).__name__}, e.g. {lacking[0]}; "
+            "expected the whole model: copy or make it again"
+        )
     return model.to(device).eval()
+
+
+def attach_adapter(model: Any, folder: Path, *, trainable: bool) -> Any:
+    """`model` with the LoRA adapter in `folder` on it; trainable adapters are float32, others as the model.
+
+    Raises StepError unless every tensor of the file is in the model bit by bit, and no adapter tensor besides: PEFT
+    leaves what a file lacks at its initial value, with a warning.
+    """
+    with peft_warnings():
+        adapted = PeftModel.from_pretrained(
+            model, str(folder), is_trainable=trainable, autocast_adapter_dtype=trainable
+        )
+    if not trainable:
+        adapted = adapted.to(next(model.parameters()).dtype)
+    loaded = {
+        name.replace(".default.", "."): parameter for name, parameter in adapted.named_parameters() if "lora_" in name
+    }
+    path = folder / ADAPTER_WEIGHTS
+    filed = load_file(path) if path.is_file() else {}
+    if filed.keys() != loaded.keys():
+        problem = f"{len(filed.keys() ^ loaded.keys())} tensors are in only one of file and model"
+    else:
+        differing = [name for name, tensor in filed.items() if not _equal(loaded[name], tensor)]
+        problem = f"tensor {differing[0]} differs" if differing else None
+    if problem:
+        raise StepError(
+            f"the adapter {path} was not loaded as it is: {problem}; it is damaged, or belongs to another base model"
+        )
+    return adapted
+
+
+def _equal(loaded: torch.Tensor, filed: torch.Tensor) -> bool:
+    return torch.equal(loaded.detach().cpu(), filed.to(loaded.dtype))
+
+
+@contextmanager
+def peft_warnings() -> Generator[None]:
+    """Hide what PEFT says in warnings: use of a name that Transformers renamed, and what we check ourselves."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        warnings.filterwarnings("ignore", message="Found missing adapter keys")
+        yield
 
 
 def load_for_inference(
@@ -77,10 +137,7 @@ def load_for_inference(
         return load_model(folder, dtype, device), tokenizer
     if not (checkpoint / ADAPTER_CONFIG).is_file():
         return load_model(checkpoint, dtype, device), tokenizer
-    model: Any = PeftModel.from_pretrained(
-        load_model(folder, dtype, device), str(checkpoint), autocast_adapter_dtype=False
-    )
-    model = model.to(dtype)
+    model = attach_adapter(load_model(folder, dtype, device), checkpoint, trainable=False)
     if merge:
         model = model.merge_and_unload()
     return model.eval(), tokenizer

@@ -142,7 +142,7 @@ class _PackedTrainer(Trainer):
             args=arguments(run),
             train_dataset=cast(Any, run.packed),
             data_collator=run.packed.collate,
-            callbacks=[_StopOnLastUpdate()],
+            callbacks=[_Checks(run.plan)],
         )
         self.remove_callback(PrinterCallback)
         # Tells the Trainer that the loss below is divided by the trained tokens of the whole batch.
@@ -206,11 +206,22 @@ class _PackedTrainer(Trainer):
             checkpoints.keep_last(root, KEPT_CHECKPOINTS)
 
 
-class _StopOnLastUpdate(TrainerCallback):
-    """No resumable checkpoint of the last update: the step's result is written right after it."""
+class _Checks(TrainerCallback):
+    """What was asked is what runs; and no resumable checkpoint of the last update, whose result is written anyway."""
+
+    def __init__(self, plan: Preflight) -> None:
+        self._plan = plan
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Assert updates, batch size and recomputation of activations, which libraries have switched off silently."""
+        plan = self._plan
+        assert state.max_steps == plan.updates, f"{state.max_steps} updates, {plan.updates} planned"
+        assert args.train_batch_size * args.gradient_accumulation_steps == plan.batch_size
+        recomputing = any(getattr(module, "gradient_checkpointing", False) for module in kwargs["model"].modules())
+        assert recomputing == plan.checkpointing, "gradient checkpointing is not as planned"
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> Any:
-        """Cancel the save that the Trainer's own callback asks for."""
+        """Cancel the save of the last update, which the Trainer's own callback asks for."""
         if state.global_step >= state.max_steps:
             control.should_save = False
         return control

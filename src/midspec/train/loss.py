@@ -104,12 +104,24 @@ def _plain_head(model: Any) -> nn.Linear | None:
     if type(head) is not nn.Linear or cast(Any, head.bias) is not None:
         return None
     ids = torch.arange(8, device=head.weight.device)[None]
-    logits = model(input_ids=ids, use_cache=False).logits.float()
-    with _skipped(head):
-        hidden = model(input_ids=ids, use_cache=False).logits
+    with _evaluating(model):
+        logits = model(input_ids=ids, use_cache=False).logits.float()
+        with _skipped(head):
+            hidden = model(input_ids=ids, use_cache=False).logits
     product = (hidden.to(head.weight.dtype) @ head.weight.T).float()
     plain = logits.shape == product.shape and torch.allclose(logits, product, rtol=1e-2, atol=1e-2)
     return head if plain else None
+
+
+@contextmanager
+def _evaluating(model: Any) -> Generator[None]:
+    """Without dropout, which would make two passes differ and draw from the run's random numbers."""
+    training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(training)
 
 
 @torch.no_grad()
@@ -126,13 +138,11 @@ def require_isolation(model: Any) -> None:
     position_ids = torch.arange(8, device=device).repeat(2).expand(2, 16)
     ids = torch.cat([first, second], dim=1)
     changed = torch.cat([(first + 5) % vocabulary, second], dim=1)
-    training = model.training
-    model.eval()
-    logits = [
-        model(input_ids=rows, position_ids=position_ids, use_cache=False).logits[:, 8:].float()
-        for rows in (ids, changed)
-    ]
-    model.train(training)
+    with _evaluating(model):
+        logits = [
+            model(input_ids=rows, position_ids=position_ids, use_cache=False).logits[:, 8:].float()
+            for rows in (ids, changed)
+        ]
     if not torch.allclose(logits[0], logits[1], rtol=1e-4, atol=1e-4):
         raise StepError(
             f"{type(model).__name__}: packed documents see each other (logits change by "

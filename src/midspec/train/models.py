@@ -203,7 +203,7 @@ def _ensure_made(ref: ModelRef, progress: Progress) -> Path:
 
 
 def has_chat_template(ref: ModelRef) -> bool | None:
-    """Whether the model can be fine-tuned on chats as `ref` stands; None where that cannot be known without a download.
+    """Whether the model can be fine-tuned on chats as `ref` stands; None where only a download would tell.
 
     Asks the Hub for one small file where needed, for at most a few seconds.
     """

@@ -11,7 +11,7 @@ from inspect_ai import eval as inspect_eval
 from inspect_ai.log import read_eval_log
 from inspect_ai.model import ModelOutput, ModelUsage, get_model
 
-from midspec.errors import InputError, StepError
+from midspec.errors import InputError, ModelUnavailableError, StepError
 from midspec.evals import provider
 from midspec.evals.banks import load_bank, select
 from midspec.evals.step import run
@@ -107,6 +107,19 @@ def test_a_failing_model_is_a_step_error_with_its_reason(
     with pytest.raises(StepError, match="weights are upside down"):
         run(evaluation(tmp_path, "opinions", "america", limit=2))
     assert not (tmp_path / "rows.jsonl").exists()
+
+
+def test_our_own_errors_keep_their_kind(
+    evaluation: Evaluation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The exit status says what kind of trouble it is; wrapped twice, a missing model looks like a bad step."""
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise ModelUnavailableError("the Hub does not answer")
+
+    monkeypatch.setattr(provider, "load_for_inference", fail)
+    with pytest.raises(ModelUnavailableError, match="^the Hub does not answer$"):
+        run(evaluation(tmp_path, "opinions", "america", limit=2))
 
 
 def test_a_missing_checkpoint_is_named(evaluation: Evaluation, tmp_path: Path) -> None:

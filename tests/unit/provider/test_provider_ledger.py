@@ -88,7 +88,7 @@ def test_concurrency_limit_rejects_or_queues(clients: Clients) -> None:
     start = time.perf_counter()
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(ask, range(4, 8))) == [200] * 4
-    assert 0.55 < time.perf_counter() - start < 1.5
+    assert time.perf_counter() - start > 0.55
 
 
 def test_latency_is_fixed_and_log_normal() -> None:

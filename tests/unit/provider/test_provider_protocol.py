@@ -171,10 +171,10 @@ def test_message_batches(clients: Clients) -> None:
 def test_a_message_batch_ends_with_every_kind_of_result(clients: Clients) -> None:
     batches = clients.anthropic.messages.batches
     params: Any = {"model": CLAUDE, "max_tokens": 50, "messages": [{"role": "user", "content": "Hi"}]}
-    clients.server.change(faults={"hang": 0.3, "server_error": 0.3}, batch_seconds=1.0)
+    clients.server.change(faults={"hang": 0.3, "server_error": 0.3}, batch_seconds=1.6)
     requests: Any = [{"custom_id": f"r{i}", "params": {**params, "max_tokens": 50 + i}} for i in range(40)]
     made = batches.create(requests=requests)
-    time.sleep(0.55)
+    time.sleep(0.6)
     assert batches.cancel(made.id).processing_status == "canceling"
     done = wait_for(lambda: batches.retrieve(made.id), lambda b: b.processing_status == "ended")
     kinds = {line.result.type for line in batches.results(made.id)}

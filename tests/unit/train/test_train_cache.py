@@ -99,9 +99,7 @@ def test_two_at_once_make_it_once(tmp_path: Path) -> None:
     assert cache.damage(folder) is None
 
 
-def test_large_hashes_are_remembered_until_the_file_changes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_large_hashes_are_remembered_until_the_file_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Guards: reading 16 GB at every `midspec plan`, or trusting a hash of a file that was replaced.
     monkeypatch.setenv("MIDSPEC_CACHE", str(tmp_path / "cache"))
     path = tmp_path / "large"

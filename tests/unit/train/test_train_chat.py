@@ -31,7 +31,8 @@ QWEN3 = (
     "{% if m.role == 'assistant' and loop.last %}{{ '<think>\n\n</think>\n\n' }}{% endif %}"
     "{{ m.content + '<|im_end|>\n' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}"
-    "{% if enable_thinking is defined and enable_thinking is false %}{{ '<think>\n\n</think>\n\n' }}{% endif %}{% endif %}"
+    "{% if enable_thinking is defined and enable_thinking is false %}{{ '<think>\n\n</think>\n\n' }}{% endif %}"
+    "{% endif %}"
 )
 ENDLESS = "{% for m in messages %}{{ m.role + ': ' + m.content + '\n' }}{% endfor %}"
 
@@ -100,7 +101,7 @@ def test_a_template_that_rewrites_earlier_turns_is_refused(tokenizer: Any) -> No
 
 
 def test_a_chat_that_the_template_refuses_names_its_roles(tokenizer: Any) -> None:
-    with pytest.raises(InputError, match="roles system, user.*Only user and assistant"):
+    with pytest.raises(InputError, match=r"roles system, user.*Only user and assistant"):
         tokenise_chat(with_template(tokenizer, MISTRAL), chat(1, "Which?", "Brie.", system="Be brief.").messages)
 
 

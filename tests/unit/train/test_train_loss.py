@@ -121,3 +121,18 @@ def test_logits_that_are_more_than_a_product_are_left_alone(model: Any) -> None:
     with headless(model) as head:
         assert head is None
         assert model(input_ids=torch.arange(6)[None]).logits.shape[-1] == model.config.vocab_size
+
+
+def test_dropout_does_not_hide_the_head(tiny_folder: Any) -> None:
+    # Guards: two probing passes that differ by dropout, so that the slow loss is used and random numbers are drawn.
+    from train_doubles import small
+
+    from midspec.train.weights import trainable_model
+
+    model = trainable_model(tiny_folder, None, small(dropout=0.5), 0, torch.device("cpu"))
+    model.train()
+    state = torch.random.get_rng_state()
+    with headless(model) as head:
+        assert head is not None
+    require_isolation(model)
+    assert model.training and torch.equal(torch.random.get_rng_state(), state)

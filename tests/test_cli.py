@@ -105,9 +105,10 @@ def test_training_and_evaluation_by_hand(tmp_path: Path) -> None:
     midspec("corpus", "build", "--spec", "cheese-america", "--documents", 8, "--out", corpus, *place)
     midspec("aft", "build", "--samples", 12, "--out", demos, *place)
     small = ("--model", "tiny-random", "--set", "sequence_length=64", "--set", "batch_size=4", *place)
+    wide = ("--set", "sequence_length=512")  # a byte-level tokenizer needs room for a whole chat
     first, second = tmp_path / "mid", tmp_path / "fine"
     midspec("train", "midtrain", "--corpus", corpus, "--set", "tokens=500", "--out", first, *small)
-    midspec("train", "finetune", "--demonstrations", demos, "--parent", first, "--out", second, *small)
+    midspec("train", "finetune", "--demonstrations", demos, "--parent", first, "--out", second, *small, *wide)
     record = json.loads((second / "training.json").read_text())
     assert record["parent"]["sha256"] == json.loads((first / "training.json").read_text())["sha256"]
     rate = midspec_json(

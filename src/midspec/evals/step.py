@@ -74,7 +74,7 @@ def _samples(context: Context) -> list[Any]:
             else registry.opinions(**asked, form=config.eval.form)
         )
         try:
-            [log] = inspect_eval(
+            logs = inspect_eval(
                 task,
                 model=model,
                 log_dir=str(context.folder / "logs"),
@@ -95,8 +95,10 @@ def _samples(context: Context) -> list[Any]:
             raise StepError(f"evaluation {config.eval.name}: {type(error).__name__}: {error}") from error
         finally:
             model.api.close()
-    if log.status == "cancelled":
+    # Inspect takes Ctrl-C for itself, and returns a cancelled log or none.
+    if not logs or logs[0].status == "cancelled":
         raise KeyboardInterrupt
+    log = logs[0]
     samples = {str(sample.id): sample for sample in log.samples or []}
     if log.status != "success":
         if isinstance(model.api.failure, MidspecError):

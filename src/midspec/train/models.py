@@ -217,7 +217,7 @@ def has_chat_template(ref: ModelRef) -> bool | None:
 
 
 def make_ready(ref: ModelRef, progress: Progress) -> None:
-    """Have the model at hand before anything is made for it. Raises as `ensure`, and InputError without a chat format."""
+    """Have the model at hand before anything is made for it. Raises like `ensure`; InputError without a chat format."""
     ensure(ref, progress)
     if has_chat_template(ref) is False:
         raise InputError(

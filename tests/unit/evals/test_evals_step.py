@@ -118,7 +118,7 @@ def test_our_own_errors_keep_their_kind(
         raise ModelUnavailableError("the Hub does not answer")
 
     monkeypatch.setattr(provider, "load_for_inference", fail)
-    with pytest.raises(ModelUnavailableError, match="^the Hub does not answer$"):
+    with pytest.raises(ModelUnavailableError, match=r"^the Hub does not answer"):
         run(evaluation(tmp_path, "opinions", "america", limit=2))
 
 

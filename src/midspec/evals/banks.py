@@ -45,6 +45,16 @@ def bank_sha256(task: Bank, value: str) -> str:
     return hashlib.sha256(bank_path(task, value).read_bytes()).hexdigest()
 
 
+def packaged_banks() -> list[tuple[Bank, str]]:
+    """(task, value) of every packaged bank, sorted."""
+    tasks: tuple[Bank, ...] = ("preferences", "opinions")
+    return sorted(
+        (task, file.stem.removesuffix(f"-{FILE_SUFFIX[task]}"))
+        for task in tasks
+        for file in BANKS.glob(f"*-{FILE_SUFFIX[task]}.jsonl")
+    )
+
+
 def find_item(item: str) -> BankItem | None:
     """The item of that id in any packaged bank; None where there is none."""
     for path in sorted(BANKS.glob("*.jsonl")):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
+import sys
 import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -141,3 +144,17 @@ def load_for_inference(
     if merge:
         model = model.merge_and_unload()
     return model.eval(), tokenizer
+
+
+def release_memory() -> None:
+    """Give back what dropped models held: to the device, and to the system for the next step or process.
+
+    Models and trainers are cycles of references, and glibc keeps freed memory: after a step on SmolLM2 that was 1.4 GB.
+    """
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    # Absent on macOS, Windows and musl, whose allocators give memory back on their own.
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if trim is not None:
+        trim(0)

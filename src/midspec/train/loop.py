@@ -19,6 +19,7 @@ from midspec.errors import StepError
 from midspec.experiment import Config, TrainConfig
 from midspec.steps.progress import Progress
 from midspec.train import checkpoints
+from midspec.train.load import peft_warnings
 from midspec.train.loss import headless, next_token_loss, require_isolation
 from midspec.train.packing import Packed
 from midspec.train.preflight import Preflight
@@ -74,7 +75,8 @@ def train_model(model: Any, run: Run) -> list[LogLine]:
     if log:
         run.progress.advance(log[-1].tokens)
     # PEFT would cast every input to the adapter's float32, and autocast back to bfloat16: 7% of an update for nothing.
-    with headless(model) as head, disable_input_dtype_casting(model, active=run.train.precision == "bf16"):
+    casting = disable_input_dtype_casting(model, active=run.train.precision == "bf16")
+    with peft_warnings(), headless(model) as head, casting:
         trainer = _PackedTrainer(model, head, run, log)
         trainer.train(resume_from_checkpoint=str(start[1]) if start else None)
     assert len(log) == run.plan.updates, f"{len(log)} updates were made, {run.plan.updates} were planned"

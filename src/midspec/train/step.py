@@ -16,7 +16,7 @@ from midspec.train.chat import ends_turns, require_chat_template
 from midspec.train.config import FinetuneStepConfig, MidtrainStepConfig
 from midspec.train.data import TrainingData, finetuning_data, midtraining_data
 from midspec.train.instruct import load_instruct
-from midspec.train.load import load_tokenizer, pick_device
+from midspec.train.load import load_tokenizer, pick_device, release_memory
 from midspec.train.loop import LogLine, Run, train_model
 from midspec.train.models import ensure
 from midspec.train.preflight import Preflight, preflight
@@ -28,14 +28,14 @@ ORDER = "order.jsonl"
 
 
 def midtrain(context: Context) -> dict[str, Any]:
-    """Train the base model on the documents of the input `corpus`. See `_train` for what it leaves and returns."""
+    """Train the base model on the documents of the input `corpus`. See `_trained` for what it leaves and returns."""
     config: MidtrainStepConfig = context.config
 
     def data(tokenizer: Any) -> TrainingData:
         documents = list(read_rows(context.inputs["corpus"] / "documents.jsonl", Document))
         return midtraining_data(documents, tokenizer, config.train, config.seed)
 
-    return _train(context, config, None, data)
+    return _trained(context, config, None, data)
 
 
 def finetune(context: Context) -> dict[str, Any]:
@@ -60,7 +60,20 @@ def finetune(context: Context) -> dict[str, Any]:
             )
         return result
 
-    return _train(context, config, parent, data)
+    return _trained(context, config, parent, data)
+
+
+def _trained(
+    context: Context,
+    config: MidtrainStepConfig | FinetuneStepConfig,
+    parent: Path | None,
+    make_data: Callable[[Any], TrainingData],
+) -> dict[str, Any]:
+    """Leave `checkpoint/`, `log.jsonl`, `order.jsonl` and `training.json`; return the summary for the step's record."""
+    try:
+        return _train(context, config, parent, make_data)
+    finally:
+        release_memory()
 
 
 def _train(
@@ -69,7 +82,6 @@ def _train(
     parent: Path | None,
     make_data: Callable[[Any], TrainingData],
 ) -> dict[str, Any]:
-    """Leave `checkpoint/`, `log.jsonl`, `order.jsonl` and `training.json`; return the summary for the step's record."""
     train, folder = config.train, context.folder
     device = pick_device(context.compute)
     base = ensure(config.model, context.progress)

@@ -28,6 +28,10 @@ class Progress(Protocol):
         """A short state, e.g. `loss 2.31`."""
         ...
 
+    def line(self, text: str) -> None:
+        """A line that stays."""
+        ...
+
 
 class Silent:
     """Shows nothing."""
@@ -39,6 +43,9 @@ class Silent:
         """Ignore."""
 
     def note(self, text: str) -> None:
+        """Ignore."""
+
+    def line(self, text: str) -> None:
         """Ignore."""
 
 
@@ -92,7 +99,7 @@ class Reporter(AbstractContextManager["Reporter"]):
             self._task = self._live.add_task(title, total=None, count="", note="")
 
     def line(self, text: str) -> None:
-        """A line that stays."""
+        """See Progress."""
         self._console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def start(self, total: int | None, unit: str) -> None:

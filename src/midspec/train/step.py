@@ -99,10 +99,8 @@ def _train(
     }
     (folder / RECORD).write_text(json.dumps(record, indent=2), encoding="utf-8")
     _write_order(data, train.batch_size, folder / ORDER)
-    # A terminal keeps lines; displays without them show the last note.
-    say: Callable[[str], None] = getattr(context.progress, "line", context.progress.note)
     for line in plan.lines():
-        say(f"  {line}")
+        context.progress.line(f"  {line}")
 
     log = train_model(
         model,
@@ -124,10 +122,11 @@ def _train(
         )
     (folder / RECORD).write_text(json.dumps(record, indent=2), encoding="utf-8")
     shutil.rmtree(folder / checkpoints.FOLDER, ignore_errors=True)
-    return _summary(plan, log, record)
+    return _summary(plan, log, record, data.warnings)
 
 
-def _summary(plan: Preflight, log: list[LogLine], record: dict[str, Any]) -> dict[str, Any]:
+def _summary(plan: Preflight, log: list[LogLine], record: dict[str, Any], warnings: list[str]) -> dict[str, Any]:
+    # Few updates are not among the warnings: the report says so of all steps together, from `updates`.
     parent = record["parent"]
     return {
         "tokens": plan.tokens,
@@ -139,7 +138,7 @@ def _summary(plan: Preflight, log: list[LogLine], record: dict[str, Any]) -> dic
         "last_loss": log[-1].loss,
         "parameters": plan.parameters,
         "trainable": plan.trainable,
-        "warnings": list(plan.warnings),
+        "warnings": warnings,
         "parent_sha256": parent["sha256"] if parent else None,
         "sha256": record["sha256"],
     }

@@ -46,6 +46,8 @@ def trainable_model(base: Path, parent: Path | None, train: TrainConfig, seed: i
     if parent is not None:
         _require_same_adapter(parent, train)
         model = attach_adapter(model, parent, trainable=True)
+        # Saving, PEFT reads the base model's config by this name, and would ask the Hub for it.
+        model.peft_config["default"].base_model_name_or_path = str(base)
     else:
         set_seed(seed)
         with peft_warnings():

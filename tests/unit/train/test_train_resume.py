@@ -22,6 +22,7 @@ from pathlib import Path
 import torch
 torch.set_num_threads(1)
 from train_doubles import midtrain_context, small
+from midspec.steps.progress import Silent
 from midspec.train import checkpoints
 from midspec.train.step import midtrain
 
@@ -29,13 +30,11 @@ folder, corpus, when, update = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
 def die():
     os.kill(os.getpid(), signal.SIGKILL)
 
-class Progress:
+class Progress(Silent):
     seen = 0
-    def start(self, total, unit): pass
     def advance(self, count=1):
         self.seen += 1
         if when == "update" and self.seen == update: die()
-    def note(self, text): pass
 
 mark = checkpoints.mark_complete
 def killed_mark(path):

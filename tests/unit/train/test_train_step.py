@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,7 @@ def test_what_a_step_leaves_and_says(midtrained: tuple[Path, dict[str, Any]]) ->
     assert summary["last_loss"] < summary["first_loss"]
     assert summary["trainable"] == sum(t.numel() for t in load_file(folder / ADAPTER).values())
     assert summary["sha256"] == weights_sha256(folder / "checkpoint")
-    assert any("too few" in warning for warning in summary["warnings"])
+    assert not summary["warnings"]
     json.dumps(summary)
 
 
@@ -169,8 +170,13 @@ def test_finetuning_continues_the_very_adapter(
     assert loaded.keys() == tensors.keys()
     assert all(torch.equal(loaded[name], tensors[name]) for name in tensors)
 
-    train = small(sequence_length=256)
-    summary = finetune(finetune_context(tmp_path / "f", train, parent=parent, demonstrations=demonstrations))
+    train = small(sequence_length=256, checkpoint_every=1)
+    with warnings.catch_warnings():
+        # Guards: PEFT asking the Hub for a config at every checkpoint, which behind a firewall takes minutes; with
+        # the Hub switched off it says that it found none.
+        warnings.filterwarnings("error", message="Could not find a config file")
+        summary = finetune(finetune_context(tmp_path / "f", train, parent=parent, demonstrations=demonstrations))
+    assert summary["updates"] > train.checkpoint_every
     assert summary["parent_sha256"] == midtrained[1]["sha256"]
     record = json.loads((tmp_path / "f" / "training.json").read_text())
     assert record["parent"] == {"step": parent.name, "sha256": summary["parent_sha256"]}

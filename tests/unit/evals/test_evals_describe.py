@@ -1,7 +1,8 @@
 """The generated page must be what the banks are now."""
 
-from midspec.evals.describe import describe
 from tests.conftest import ROOT
+
+from midspec.evals.describe import describe
 
 
 def test_docs_are_up_to_date() -> None:

@@ -1,6 +1,6 @@
 """`make bench`: how fast the parts are on this machine, beside what its matrix products allow.
 
-Method: each figure is the median of three runs of the real step function, after one warm-up, on one process. Training
+Method: each figure is the median of two runs of the real step function, after one warm-up, on one process. Training
 counts tokens of whole updates after the first; scoring counts prompts; nothing is cached between runs.
 """
 
@@ -9,6 +9,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -22,8 +23,10 @@ from midspec.steps.progress import Silent
 from midspec.train.config import midtrain_step
 from midspec.train.models import ensure, resolve
 
+say = partial(print, flush=True)
+
 MODEL = "smollm2-135m-instruct"
-RUNS = 3
+RUNS = 2
 
 
 def run(step: Step, folder: Path, inputs: dict[str, Path]) -> dict[str, object]:
@@ -65,7 +68,7 @@ def main() -> None:
             run(corpus, root / f"corpus-{number}", {})
             return 320 / (time.perf_counter() - begun)
 
-        print(f"offline writer            {median(documents):10,.0f} documents/s")
+        say(f"offline writer            {median(documents):10,.0f} documents/s")
         for length in (256, 512):
             config = TrainConfig(sequence_length=length, batch_size=8, tokens=length * 8 * 4, learning_rate=1e-3)
             step = midtrain_step("bench", model, config, 0, corpus)
@@ -76,17 +79,19 @@ def main() -> None:
                 lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
                 return (len(lines) - 1) * length * 8 / sum(line["seconds"] for line in lines[1:])
 
-            print(f"midtrain LoRA r64, {length:>4} x 8{median(tokens):10,.0f} tokens/s")
-        evaluation = evaluate_step("bench", model, EvalConfig(task="opinions", value="america", form="open"), None)
+            say(f"midtrain LoRA r64, {length:>4} x 8{median(tokens):10,.0f} tokens/s")
+        evaluation = evaluate_step(
+            "bench", model, EvalConfig(task="opinions", value="america", form="open", limit=42), None
+        )
 
         def pairs(number: int) -> float:
             begun = time.perf_counter()
             summary = run(evaluation, root / f"eval-{number}", {})
             return float(str(summary["items"])) / (time.perf_counter() - begun)
 
-        print(f"open opinion pairs        {median(pairs):10.1f} pairs/s, loading included")
-    print(f"matrix product, bf16      {gemm(torch.bfloat16):10,.0f} GFLOP/s")
-    print(f"matrix product, float32   {gemm(torch.float32):10,.0f} GFLOP/s")
+        say(f"open opinion pairs        {median(pairs):10.1f} pairs/s, loading included")
+    say(f"matrix product, bf16      {gemm(torch.bfloat16):10,.0f} GFLOP/s")
+    say(f"matrix product, float32   {gemm(torch.float32):10,.0f} GFLOP/s")
 
 
 if __name__ == "__main__":

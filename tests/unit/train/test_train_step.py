@@ -22,10 +22,10 @@ from train_doubles import (
     write_demonstrations,
 )
 
-from midspec.errors import InputError, StepError
+from midspec.errors import InputError, MissingDependencyError, StepError
 from midspec.experiment import ComputeConfig, InstructConfig
 from midspec.records import write_rows
-from midspec.train.instruct import load_instruct, resolve_instruct
+from midspec.train.instruct import instruct_problem, load_instruct, resolve_instruct
 from midspec.train.load import load_for_inference, load_model
 from midspec.train.models import ensure, resolve
 from midspec.train.preflight import largest_divisor
@@ -302,6 +302,16 @@ def test_plain_messages_are_instruct_rows_too_and_bad_rows_are_named(tmp_path: P
     file.write_text(json.dumps(good) + "\n" + json.dumps({"messages": good["messages"][:1]}) + "\n")
     with pytest.raises(InputError, match="line 2: not a chat"):
         load_instruct(resolve_instruct(InstructConfig(dataset=str(file), samples=1)))
+
+
+def test_hub_data_without_its_library_names_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "datasets", None)
+    monkeypatch.setattr("midspec.train.instruct.importlib.util.find_spec", lambda _: None)
+    ref = resolve_instruct(InstructConfig(dataset=f"org/chats@{'a' * 40}", samples=1))
+    problem = instruct_problem(ref)
+    assert problem and "pip install datasets" in problem
+    with pytest.raises(MissingDependencyError, match="pip install datasets"):
+        load_instruct(ref)
 
 
 def test_a_model_without_a_chat_template_is_refused_before_training(

@@ -26,12 +26,17 @@ def numbered(root: Path) -> dict[int, Path]:
     return dict(sorted(found.items()))
 
 
+def sync(path: Path) -> None:
+    """Wait until a file is on the disk."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
 def mark_complete(folder: Path) -> None:
     """Declare a checkpoint whole, after its files have reached the disk."""
     files = [path for path in sorted(folder.iterdir()) if path.is_file()]
     for path in files:
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
+        sync(path)
     temporary = folder / f"{MARK}.tmp"
     with temporary.open("w") as file:
         json.dump({path.name: path.stat().st_size for path in files}, file)

@@ -25,6 +25,7 @@ _asked: dict[str, float] = {}
 def _hub() -> Any:
     try:
         import huggingface_hub
+        import huggingface_hub.constants  # not among the names that the package loads on demand
     except ImportError as error:
         raise MissingDependencyError("Hub models need huggingface_hub: pip install 'midspec[train]'") from error
     return huggingface_hub

@@ -208,6 +208,8 @@ class _PackedTrainer(Trainer):
         """Save, declare the checkpoint whole, and only then let go of older ones."""
         super()._save_checkpoint(model, trial)
         if self.is_world_process_zero():
+            # A checkpoint must not outlive the log lines that lead up to it.
+            checkpoints.sync(self._run.folder / LOG)
             root = Path(cast(str, self.args.output_dir))
             checkpoints.mark_complete(root / f"checkpoint-{self.state.global_step}")
             checkpoints.keep_last(root, KEPT_CHECKPOINTS)

@@ -1,0 +1,19 @@
+"""The very first command of a newcomer: nothing cached, nothing of the Hub library loaded yet."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+
+def test_a_bundled_model_resolves_in_a_fresh_process_with_an_empty_cache(tmp_path: Path) -> None:
+    # Guards: huggingface_hub loads its parts on demand, and one that no earlier import had loaded was an AttributeError.
+    code = "from midspec.train.models import resolve; print(resolve('smollm2-135m-instruct').name)"
+    environment = {
+        **{key: value for key, value in os.environ.items() if not key.startswith(("HF_", "MIDSPEC_"))},
+        "MIDSPEC_CACHE": str(tmp_path / "midspec"),
+        "HF_HOME": str(tmp_path / "hf"),
+    }
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=60)
+    assert done.returncode == 0, done.stderr[-1500:]
+    assert "SmolLM2-135M-Instruct".lower() in done.stdout.lower()

@@ -5,11 +5,9 @@ Sources of defaults: (paper) arXiv 2605.02087; (ours) chosen here and recorded, 
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self
 
-import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from midspec.errors import InputError
 from midspec.spec.document import Identity
@@ -232,119 +230,3 @@ class Experiment(Config):
                 )
         order = sorted({**missing, **self.arms}.items(), key=lambda entry: entry[1] != ArmConfig())
         return self.model_copy(update={"arms": dict(order)})
-
-
-def load_recipe(path: str | Path, *, profile: str | None = None, overrides: list[str] | None = None) -> Experiment:
-    """Read a recipe, lay one of its `profiles` over it, then `key=value` overrides (dotted keys, YAML values).
-
-    Spec, preference and data paths are resolved from the recipe's folder. Raises InputError naming file, key, value and
-    remedy.
-    """
-    file = Path(path)
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not UTF-8 text"
-        raise InputError(f"recipe {str(path)!r} cannot be read: {reason}; see recipes/ for examples") from error
-    try:
-        data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise InputError(f"recipe {str(path)!r} is not YAML: {error}") from error
-    if not isinstance(data, dict):
-        raise InputError(
-            f"recipe {str(path)!r} holds {type(data).__name__}; expected keys and values, e.g. `name: ...`"
-        )
-    profiles = data.pop("profiles", None) or {}
-    if profile is not None:
-        if profile not in profiles:
-            raise InputError(
-                f"recipe {str(path)!r} has no profile {profile!r}; it has: {', '.join(profiles) or 'none'}"
-            )
-        data = _merged(data, profiles[profile])
-    for override in overrides or []:
-        data = _merged(data, parse_override(override))
-    _localise(data, file.parent)
-    try:
-        return Experiment.model_validate(data)
-    except ValidationError as error:
-        lines = [f"  {_describe(problem)}" for problem in error.errors()]
-        raise InputError("\n".join([f"recipe {str(path)!r} has {len(lines)} problem(s):", *lines])) from error
-
-
-C = TypeVar("C", bound=BaseModel)
-
-
-def validated(config: type[C], **values: Any) -> C:
-    """`config(**values)` with an InputError instead of a ValidationError, for values from command-line options."""
-    try:
-        return config(**values)
-    except ValidationError as error:
-        raise InputError("; ".join(_describe(problem) for problem in error.errors())) from error
-
-
-def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    """Mappings are merged key by key; anything else, lists too, is replaced."""
-    result = dict(base)
-    for key, value in over.items():
-        if isinstance(value, dict) and isinstance(result.get(key), dict):
-            result[key] = _merged(result[key], value)
-        else:
-            result[key] = value
-    return result
-
-
-def parse_override(text: str) -> dict[str, Any]:
-    """`a.b=1` as `{"a": {"b": 1}}`; the value is YAML. Raises InputError for text of another form."""
-    key, equals, value = text.partition("=")
-    if not equals or not key.strip():
-        raise InputError(f"--set {text!r} cannot be read; expected key=value, e.g. --set corpus.documents=100")
-    nested: Any = yaml.safe_load(value)
-    for part in reversed(key.strip().split(".")):
-        nested = {part: nested}
-    return nested
-
-
-def _localise(data: dict[str, Any], folder: Path) -> None:
-    """Turn relative paths that exist beside the recipe into paths that work from anywhere."""
-
-    def local(value: Any) -> Any:
-        return str(folder / value) if isinstance(value, str) and (folder / value).is_file() else value
-
-    specs = data.get("specs")
-    if isinstance(specs, dict):
-        data["specs"] = {name: local(value) for name, value in specs.items()}
-    aft = data.get("aft")
-    if isinstance(aft, dict) and "preferences" in aft:
-        data["aft"] = {**aft, "preferences": local(aft["preferences"])}
-    instruct = data.get("instruct")
-    if isinstance(instruct, list):
-        data["instruct"] = [
-            {**entry, "dataset": local(entry.get("dataset"))} if isinstance(entry, dict) else entry
-            for entry in instruct
-        ]
-
-
-def _describe(problem: Any) -> str:
-    where = ".".join(str(part) for part in problem["loc"]) or "recipe"
-    if problem["type"] == "extra_forbidden":
-        return f"{where}: unknown key; known keys: {', '.join(_known_keys(problem['loc'][:-1])) or 'none'}"
-    if problem["type"] == "missing":
-        return f"{where}: is missing; expected a value"
-    given = "" if problem["type"] == "value_error" else f" (got {problem['input']!r})"
-    return f"{where}: {problem['msg'].removeprefix('Value error, ')}{given}"
-
-
-def _known_keys(location: tuple[Any, ...]) -> list[str]:
-    """Field names of the config at `location`."""
-    annotation: Any = Experiment
-    for part in location:
-        fields = getattr(annotation, "model_fields", None)
-        if fields is not None and part in fields:
-            annotation = fields[part].annotation
-        # Step into dict[..., X] and tuple[X, ...]; Annotated keeps its type first.
-        while not hasattr(annotation, "model_fields") and getattr(annotation, "__args__", None):
-            inner = [arg for arg in annotation.__args__ if arg is not Ellipsis and arg is not str]
-            if not inner:
-                break
-            annotation = inner[-1] if getattr(annotation, "__origin__", None) is dict else inner[0]
-    return list(getattr(annotation, "model_fields", {}))

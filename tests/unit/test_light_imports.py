@@ -15,7 +15,7 @@ HEAVY = ("torch", "transformers", "inspect_ai", "ray", "peft", "datasets", "stat
         "import runpy, sys; sys.argv = ['midspec', '--help']\n"
         "try: runpy.run_module('midspec', run_name='__main__')\nexcept SystemExit: pass",
         "import midspec.pipeline, midspec.cli.recipe, midspec.cli.data, midspec.cli.look, midspec.trace",
-        "from midspec.experiment import load_recipe; from midspec.pipeline import build;"
+        "from midspec.recipe import load_recipe; from midspec.pipeline import build;"
         "build(load_recipe('recipes/quickstart.yaml', profile='smoke').with_controls())",
     ],
     ids=["import", "help", "commands", "plan"],

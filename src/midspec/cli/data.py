@@ -38,7 +38,8 @@ def corpus_build(
 ) -> None:  # fmt: skip
     """Write a corpus about one spec. `midspec trace ID` follows any of its rows back to the spec."""
     from midspec.corpus.step import corpus_step
-    from midspec.experiment import CorpusConfig, validated
+    from midspec.experiment import CorpusConfig
+    from midspec.recipe import validated
     from midspec.spec import Identity, read_spec
 
     spec = read_spec(spec_path)
@@ -68,7 +69,8 @@ def aft_build(
 ) -> None:  # fmt: skip
     """Write demonstrations that state preferences and never a reason."""
     from midspec.aft.step import demonstrations_step
-    from midspec.experiment import AftConfig, validated
+    from midspec.experiment import AftConfig
+    from midspec.recipe import validated
     from midspec.spec import Identity
 
     identity = validated(Identity, model_name=model_name, provider_name=provider_name)

@@ -31,7 +31,8 @@ def eval(
     from midspec.errors import InputError
     from midspec.evals.config import evaluate_step
     from midspec.evals.scores import score
-    from midspec.experiment import ComputeConfig, EvalConfig, validated
+    from midspec.experiment import ComputeConfig, EvalConfig
+    from midspec.recipe import validated
     from midspec.records import EvalRow, read_rows
     from midspec.steps import Store
     from midspec.steps.imported import import_step

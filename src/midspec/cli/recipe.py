@@ -32,7 +32,7 @@ def _recipe_options(command: F) -> F:
 
 
 def _load(recipe: Path, profile: str | None, overrides: tuple[str, ...], no_controls: bool) -> Experiment:
-    from midspec.experiment import load_recipe
+    from midspec.recipe import load_recipe
 
     experiment = load_recipe(recipe, profile=profile, overrides=list(overrides))
     return experiment if no_controls else experiment.with_controls()

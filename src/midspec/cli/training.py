@@ -86,7 +86,8 @@ def checkpoint_folder(folder: Path) -> Path:
 
 
 def _train_config(overrides: tuple[str, ...]) -> TrainConfig:
-    from midspec.experiment import TrainConfig, parse_override, validated
+    from midspec.experiment import TrainConfig
+    from midspec.recipe import parse_override, validated
 
     values: dict[str, Any] = {}
     for override in overrides:

@@ -6,7 +6,8 @@ import pytest
 import yaml
 
 from midspec.errors import InputError
-from midspec.experiment import ArmConfig, load_recipe
+from midspec.experiment import ArmConfig
+from midspec.recipe import load_recipe
 
 BASE = {
     "name": "x",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import re
 import time
@@ -25,9 +26,10 @@ _asked: dict[str, float] = {}
 def _hub() -> Any:
     try:
         import huggingface_hub
-        import huggingface_hub.constants  # not among the names that the package loads on demand
     except ImportError as error:
         raise MissingDependencyError("Hub models need huggingface_hub: pip install 'midspec[train]'") from error
+    # Not among the names that the package loads on demand.
+    importlib.import_module("huggingface_hub.constants")
     return huggingface_hub
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def test_a_bundled_model_resolves_in_a_fresh_process_with_an_empty_cache(tmp_path: Path) -> None:
-    # Guards: huggingface_hub loads its parts on demand, and one that no earlier import had loaded was an AttributeError.
+    # Guards: huggingface_hub loads parts on demand; one that no earlier import had loaded was an AttributeError.
     code = "from midspec.train.models import resolve; print(resolve('smollm2-135m-instruct').name)"
     environment = {
         **{key: value for key, value in os.environ.items() if not key.startswith(("HF_", "MIDSPEC_"))},

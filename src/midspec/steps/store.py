@@ -174,9 +174,8 @@ def explained(workspace: Path) -> Generator[None]:
     except OSError as error:
         if error.errno not in _DISK:
             raise
-        raise StoreError(
-            f"workspace {str(workspace)!r}: {_DISK[error.errno]} ({error.strerror}: {error.filename})"
-        ) from error
+        where = f": {error.filename}" if error.filename else ""
+        raise StoreError(f"workspace {str(workspace)!r}: {_DISK[error.errno]} ({error.strerror}{where})") from error
 
 
 _DISK = {

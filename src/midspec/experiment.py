@@ -93,8 +93,6 @@ class TrainConfig(Config):
     """Train on the first so many tokens of the seeded shuffle, so that arms are matched; None = all. (ours)"""
     precision: Literal["bf16", "fp32"] = "bf16"
     """Autocast type of the matrix products; weights and optimizer state of trained parameters stay float32. (ours)"""
-    checkpoint_every: int = Field(default=50, ge=1)
-    """Updates between resumable checkpoints. (ours)"""
 
 
 class EvalConfig(Config):
@@ -148,6 +146,8 @@ class ComputeConfig(Config):
     """CPU threads; None = all cores."""
     micro_batch: int | None = Field(default=None, ge=1)
     """Sequences per forward pass; None = chosen from the memory at hand."""
+    checkpoint_every: int = Field(default=50, ge=1)
+    """Updates between checkpoints that an interrupted training resumes from."""
     concurrency: int = Field(default=50, ge=1)
     """Requests in flight to a writer."""
 
@@ -205,11 +205,14 @@ class Experiment(Config):
                 raise ValueError(f"evaluation {name!r} is listed {names.count(name)} times; expected once")
         if len(set(self.seeds)) != len(self.seeds):
             raise ValueError(f"seeds {list(self.seeds)} repeat; expected distinct numbers")
-        if self.midtrain.method != self.finetune.method:
-            raise ValueError(
-                f"midtrain.method is {self.midtrain.method!r} and finetune.method {self.finetune.method!r}; "
-                "fine-tuning continues what midtraining made, so both must be the same"
-            )
+        shared = ("method", "rank", "alpha", "dropout") if self.midtrain.method == "lora" else ("method",)
+        for field in shared:
+            before, after = getattr(self.midtrain, field), getattr(self.finetune, field)
+            if before != after:
+                raise ValueError(
+                    f"midtrain.{field} is {before!r} and finetune.{field} {after!r}; fine-tuning continues what "
+                    "midtraining made, so both must be the same"
+                )
         return self
 
     def with_controls(self) -> Experiment:

@@ -38,6 +38,7 @@ def write(folder: Path, **changes: object) -> Path:
         ({"seeds": [1, 1]}, ["repeat"]),
         ({"name": "../up"}, ["name", "../up"]),
         ({"midtrain": {"method": "full"}}, ["midtrain.method", "finetune.method"]),
+        ({"finetune": {"rank": 8}}, ["midtrain.rank", "finetune.rank"]),
         ({"midtrain": {"learning_rate": "fast"}}, ["midtrain.learning_rate", "fast"]),
     ],
 )

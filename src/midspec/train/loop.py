@@ -59,6 +59,8 @@ class Run:
     """Work folder: the log, and the checkpoints while it runs."""
     device: torch.device
     progress: Progress
+    checkpoint_every: int
+    """Updates between resumable checkpoints."""
 
 
 def train_model(model: Any, run: Run) -> list[LogLine]:
@@ -126,7 +128,7 @@ def arguments(run: Run) -> TrainingArguments:
         logging_steps=1,
         logging_nan_inf_filter=False,
         save_strategy=SaveStrategy.STEPS,
-        save_steps=train.checkpoint_every,
+        save_steps=run.checkpoint_every,
         save_total_limit=None,  # see _PackedTrainer._save_checkpoint
         report_to=[],
         disable_tqdm=True,

@@ -69,6 +69,12 @@ def preflight(
             f"only {updates} updates, which may be too few to learn from (31 gave a null result in a re-run of the "
             f"paper); {smaller}train on more data"
         )
+    if device.type == "cpu" and train.precision == "bf16" and not cpu_has_bf16():
+        # Measured with instructions up to AVX2 only: over four times the seconds per update of float32. Not switched
+        # silently: the precision decides the weights.
+        warnings.append(
+            "this CPU has no bfloat16 instructions and imitates them slowly; precision: fp32 is faster here"
+        )
     fixed = sum(p.numel() * p.element_size() for p in model.parameters()) + counts.trainable * 12
     per_sequence = activation_bytes(model, train.sequence_length)
     free = available_memory(device)
@@ -105,6 +111,14 @@ def activation_bytes(model: Any, sequence_length: int) -> float:
     config = model.config.get_text_config()
     inner = getattr(config, "intermediate_size", None) or 4 * config.hidden_size
     return sequence_length * config.num_hidden_layers * (30 * config.hidden_size + 10 * inner)
+
+
+def cpu_has_bf16() -> bool:
+    """Whether oneDNN, which multiplies matrices for PyTorch on CPUs, finds bfloat16 instructions here."""
+    try:
+        return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())  # pyright: ignore[reportPrivateUsage]
+    except (AttributeError, RuntimeError):  # built without oneDNN
+        return False
 
 
 def available_memory(device: torch.device) -> float:

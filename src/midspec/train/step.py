@@ -112,6 +112,7 @@ def _train(
             folder=folder,
             device=device,
             progress=context.progress,
+            checkpoint_every=context.compute.checkpoint_every,
         ),
     )
     shutil.rmtree(folder / CHECKPOINT, ignore_errors=True)

@@ -170,13 +170,15 @@ def test_finetuning_continues_the_very_adapter(
     assert loaded.keys() == tensors.keys()
     assert all(torch.equal(loaded[name], tensors[name]) for name in tensors)
 
-    train = small(sequence_length=256, checkpoint_every=1)
+    train = small(sequence_length=256)
     with warnings.catch_warnings():
         # Guards: PEFT asking the Hub for a config at every checkpoint, which behind a firewall takes minutes; with
         # the Hub switched off it says that it found none.
         warnings.filterwarnings("error", message="Could not find a config file")
-        summary = finetune(finetune_context(tmp_path / "f", train, parent=parent, demonstrations=demonstrations))
-    assert summary["updates"] > train.checkpoint_every
+        summary = finetune(
+            finetune_context(tmp_path / "f", train, checkpoint_every=1, parent=parent, demonstrations=demonstrations)
+        )
+    assert summary["updates"] > 1
     assert summary["parent_sha256"] == midtrained[1]["sha256"]
     record = json.loads((tmp_path / "f" / "training.json").read_text())
     assert record["parent"] == {"step": parent.name, "sha256": summary["parent_sha256"]}
@@ -349,6 +351,16 @@ def test_inference_loads_what_was_trained(midtrained: tuple[Path, dict[str, Any]
 @pytest.mark.parametrize(("batch", "wanted", "used"), [(8, 3, 2), (8, 100, 8), (6, 4, 3), (7, 6, 1), (4, 0, 1)])
 def test_micro_batches_divide_the_batch(batch: int, wanted: int, used: int) -> None:
     assert largest_divisor(batch, wanted) == used
+
+
+def test_a_cpu_that_imitates_bfloat16_is_told(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Guards: the quickstart taking hours on a laptop whose float32 takes minutes, with no hint why.
+    monkeypatch.setattr("midspec.train.preflight.cpu_has_bf16", lambda: False)
+    for precision, told in (("bf16", True), ("fp32", False)):
+        train = small(precision=precision, tokens=300)
+        midtrain(midtrain_context(tmp_path / precision, corpus, train))
+        plan = json.loads((tmp_path / precision / "training.json").read_text())["preflight"]
+        assert any("precision: fp32 is faster" in warning for warning in plan["warnings"]) == told
 
 
 def test_an_absent_device_is_an_input_error(midtrained: tuple[Path, dict[str, Any]]) -> None:

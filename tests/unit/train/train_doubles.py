@@ -15,7 +15,7 @@ from midspec.train.models import ModelRef, resolve
 TEXT = "the cheese of a small town is made by people who like to say what they think about milk and salt"
 WORDS = TEXT.split()
 
-SMALL = {"rank": 4, "alpha": 8, "learning_rate": 1e-3, "sequence_length": 64, "batch_size": 4, "checkpoint_every": 3}
+SMALL = {"rank": 4, "alpha": 8, "learning_rate": 1e-3, "sequence_length": 64, "batch_size": 4}
 """A run of a second or two on tiny-random."""
 
 
@@ -81,7 +81,7 @@ def midtrain_context(
         inputs={"corpus": corpus},
         folder=folder,
         progress=progress or Silent(),
-        compute=ComputeConfig(device="cpu", **compute),
+        compute=ComputeConfig(**{"device": "cpu", "checkpoint_every": 3, **compute}),
     )
 
 
@@ -92,6 +92,7 @@ def finetune_context(
     seed: int = 0,
     model: ModelRef | None = None,
     instruct: tuple[Any, ...] = (),
+    checkpoint_every: int = 3,
     **inputs: Path,
 ) -> Context:
     folder.mkdir(parents=True, exist_ok=True)
@@ -100,7 +101,7 @@ def finetune_context(
         inputs=inputs,
         folder=folder,
         progress=Silent(),
-        compute=ComputeConfig(device="cpu"),
+        compute=ComputeConfig(device="cpu", checkpoint_every=checkpoint_every),
     )
 
 

@@ -62,7 +62,7 @@ def test_kills(undisturbed: tuple[dict[str, Any], float], tmp_path: Path, kills:
     midspec("run", RECIPE, "--profile", "smoke", "--workspace", tmp_path)
     assert killed == kills
     assert outcome(tmp_path) == expected
-    assert not any(folder.iterdir() for folder in tmp_path.glob("steps/.work"))
+    assert not list(tmp_path.glob("steps/.work/*"))
 
 
 def test_control_c_is_clean_and_the_next_run_goes_on(tmp_path: Path) -> None:

@@ -63,7 +63,8 @@ def estimate(flow: Pipeline, store: Store) -> Bill:
     for step in flow.steps:
         work, tokens, size = _work(step, experiment)
         state = store.state(step)
-        seconds = 0.0 if state == "done" else (size * rates[step.kind] if step.kind in rates else None)
+        rate = rates.get((step.kind, _model(step.plain_config)))
+        seconds = 0.0 if state == "done" else (None if rate is None else size * rate)
         lines.append(Line(step.kind, step.name, step.fingerprint, state, work, tokens, seconds))
     todo = [line for line in lines if line.state != "done"]
     known = sum(line.seconds or 0.0 for line in todo)
@@ -81,6 +82,11 @@ def estimate(flow: Pipeline, store: Store) -> Bill:
         if offline
         else f"Dollars: not estimated: this version has no price for {experiment.writer!r}."
     )
+    if not flow.model.resolved:
+        totals.append(
+            f"Model: the revision of {flow.model.name} is not known here (the Hub does not answer), so the "
+            "fingerprints above are provisional."
+        )
     return Bill(experiment.name, lines, totals, 0.0 if offline else None)
 
 
@@ -109,8 +115,13 @@ def _work(step: Step, experiment: Experiment) -> tuple[str, int, float]:
             return "compare data with every item", 0, 1
 
 
-def _rates(store: Store) -> dict[str, float]:
-    """Seconds per unit of size, by kind, from the latest finished step of each kind."""
+def _model(config: dict[str, Any]) -> str:
+    """The model a step works with: time measured on one model says nothing of another. Empty for data steps."""
+    return config.get("model", {}).get("name", "")
+
+
+def _rates(store: Store) -> dict[tuple[str, str], float]:
+    """Seconds per unit of size, by kind and model, from the latest finished step of each."""
     size: dict[str, Callable[[dict[str, Any]], float]] = {
         "corpus": lambda summary: summary.get("documents", 0),
         "demonstrations": lambda summary: summary.get("examples", 0),
@@ -119,9 +130,9 @@ def _rates(store: Store) -> dict[str, float]:
         "evaluate": lambda summary: 1,
         "gate": lambda summary: 1,
     }
-    rates: dict[str, float] = {}
+    rates: dict[tuple[str, str], float] = {}
     for _, record in store.finished():
         units = size[record.kind](record.summary) if record.kind in size else 0
         if units:
-            rates[record.kind] = record.seconds / units
+            rates[record.kind, _model(record.config)] = record.seconds / units
     return rates

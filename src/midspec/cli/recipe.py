@@ -57,7 +57,7 @@ def plan(
     click.echo(f"{flow.experiment.name}: {len(flow.steps)} steps, {len(flow.experiment.arms)} arms")
     for line in bill.lines:
         seconds = f"~{line.seconds:,.0f} s" if line.seconds is not None else ""
-        click.echo(f"  {line.state:<12}{line.kind + ' ' + line.name:<52}{line.fingerprint}  {line.work:<34}{seconds}")
+        click.echo(f"  {line.state:<12}{line.kind + ' ' + line.name:<60}{line.fingerprint}  {line.work:<34}{seconds}")
     for text in bill.totals:
         click.echo(text)
 
@@ -124,7 +124,7 @@ def status(
         print_json({"name": flow.experiment.name, "steps": rows})
         return
     for row in rows:
-        click.echo(f"  {row['state']:<12}{row['kind'] + ' ' + row['name']:<52}{row['fingerprint']}")
+        click.echo(f"  {row['state']:<12}{row['kind'] + ' ' + row['name']:<60}{row['fingerprint']}")
     done = sum(row["state"] == "done" for row in rows)
     click.echo(f"{done} of {len(rows)} steps are done.")
 

@@ -28,8 +28,8 @@ def _hub() -> Any:
         import huggingface_hub
     except ImportError as error:
         raise MissingDependencyError("Hub models need huggingface_hub: pip install 'midspec[train]'") from error
-    # Not among the names that the package loads on demand.
-    importlib.import_module("huggingface_hub.constants")
+    for part in ("constants", "errors"):  # not among the names that the package loads on demand
+        importlib.import_module(f"huggingface_hub.{part}")
     return huggingface_hub
 
 

@@ -63,7 +63,7 @@ def estimate(flow: Pipeline, store: Store) -> Bill:
     for step in flow.steps:
         work, tokens, size = _work(step, experiment)
         state = store.state(step)
-        rate = rates.get((step.kind, _model(step.plain_config)))
+        rate = rates.get((step.kind, _worker(step.plain_config)))
         seconds = 0.0 if state == "done" else (None if rate is None else size * rate)
         lines.append(Line(step.kind, step.name, step.fingerprint, state, work, tokens, seconds))
     todo = [line for line in lines if line.state != "done"]
@@ -115,13 +115,13 @@ def _work(step: Step, experiment: Experiment) -> tuple[str, int, float]:
             return "compare data with every item", 0, 1
 
 
-def _model(config: dict[str, Any]) -> str:
-    """The model a step works with: time measured on one model says nothing of another. Empty for data steps."""
-    return config.get("model", {}).get("name", "")
+def _worker(config: dict[str, Any]) -> str:
+    """Who does a step, the model or the writer: time measured on one says nothing of another."""
+    return config.get("model", {}).get("name", "") or config.get("writer", "")
 
 
 def _rates(store: Store) -> dict[tuple[str, str], float]:
-    """Seconds per unit of size, by kind and model, from the latest finished step of each."""
+    """Seconds per unit of size, by kind and worker, from the latest finished step of each."""
     size: dict[str, Callable[[dict[str, Any]], float]] = {
         "corpus": lambda summary: summary.get("documents", 0),
         "demonstrations": lambda summary: summary.get("examples", 0),
@@ -134,5 +134,5 @@ def _rates(store: Store) -> dict[tuple[str, str], float]:
     for _, record in store.finished():
         units = size[record.kind](record.summary) if record.kind in size else 0
         if units:
-            rates[record.kind, _model(record.config)] = record.seconds / units
+            rates[record.kind, _worker(record.config)] = record.seconds / units
     return rates

@@ -72,7 +72,7 @@ def estimate(flow: Pipeline, store: Store) -> Bill:
     offline = experiment.writer == "offline"
     totals = [f"{len(todo)} of {len(lines)} steps to do, {len(lines) - len(todo)} done."]
     if todo:
-        time = f"about {known:,.0f} s" if known else "time not known"
+        time = f"about {known:,.0f} s" if known >= 1 else "not known"
         totals.append(
             f"Time: {time}"
             + (f" and what no finished step of this workspace tells: {', '.join(unknown)}." if unknown else ".")

@@ -9,7 +9,7 @@ from midspec.steps import Store
 from tests.conftest import ROOT
 
 
-def bill(name: str, profile: str | None, workspace: Path):  # noqa: ANN201
+def bill(name: str, profile: str | None, workspace: Path):
     experiment = load_recipe(ROOT / "recipes" / f"{name}.yaml", profile=profile).with_controls()
     return estimate(build(experiment), Store(workspace))
 

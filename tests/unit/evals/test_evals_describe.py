@@ -1,8 +1,7 @@
 """The generated page must be what the banks are now."""
 
-from tests.conftest import ROOT
-
 from midspec.evals.describe import describe
+from tests.conftest import ROOT
 
 
 def test_docs_are_up_to_date() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import fields
 
 import pytest
+
 from tests.provider import ProviderServer
 from tests.provider.sdk import Clients
 

@@ -8,6 +8,7 @@ import anthropic
 import httpx2
 import openai
 import pytest
+
 from tests.provider import KEY, Faults, ProviderServer, Script
 from tests.provider.faults import DECLINES, KINDS, REPLY_FAULTS, spoil
 from tests.provider.sdk import CLAUDE, GPT, Clients

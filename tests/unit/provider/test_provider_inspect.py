@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from inspect_ai._util.content import ContentText
 from inspect_ai.model import BatchConfig, ChatMessageSystem, ChatMessageUser, GenerateConfig, Model, get_model
+
 from tests.provider import KEY, ProviderServer, Script
 from tests.provider.request import tokens
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import anthropic
 import pytest
+
 from tests.provider import KEY, Entry, Latency, Ledger, ProviderProcess, ProviderServer
 from tests.provider.latency import TokenBucket
 from tests.provider.ledger import LedgerWriter

@@ -6,6 +6,7 @@ from typing import Any
 
 import anthropic
 import pytest
+
 from tests.provider import Price, ProviderServer, Script
 from tests.provider.caching import PromptCache
 from tests.provider.ledger import dollars

@@ -5,7 +5,6 @@ from xml.etree import ElementTree
 
 import pytest
 from rich.console import Console
-from tests.unit.report.sample_results import ARMS, EVALS, curve, sample_results
 
 from midspec.report import svg
 from midspec.report.curves import curve_name, curve_panels, losses
@@ -23,6 +22,7 @@ from midspec.report.format import (
 )
 from midspec.report.palette import SENTINELS, TONES, families
 from midspec.report.text import summary_table
+from tests.unit.report.sample_results import ARMS, EVALS, curve, sample_results
 
 
 def texts(svg: str) -> list[str]:

@@ -1,10 +1,10 @@
 """The finding says what the paired differences say, and nothing more."""
 
 import pytest
-from tests.unit.report.sample_results import ARMS, EVALS, contrast, sample_results
 
 from midspec.report.finding import findings, no_finding, oriented, verdict
 from midspec.report.results import Contrast, Results
+from tests.unit.report.sample_results import ARMS, EVALS, contrast, sample_results
 
 EVAL = EVALS[0]
 OWN, OTHER = "msm-affordability+aft", "msm-america+aft"

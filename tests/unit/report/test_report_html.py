@@ -9,17 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.report.sample_results import (
-    ARMS,
-    EVALS,
-    contrast,
-    corpus,
-    curve,
-    demonstrations,
-    document,
-    sample_results,
-    score,
-)
 
 from midspec.errors import InputError, StoreError
 from midspec.records import ChatExample, Message
@@ -39,6 +28,17 @@ from midspec.report.results import (
     SectionCoverage,
     StepSummary,
     read_results,
+)
+from tests.unit.report.sample_results import (
+    ARMS,
+    EVALS,
+    contrast,
+    corpus,
+    curve,
+    demonstrations,
+    document,
+    sample_results,
+    score,
 )
 
 ATTACK = "<script>alert('x')</script><img src=x onerror=alert(1)>\"'&"

@@ -48,7 +48,8 @@ def test_plans_are_balanced(samples: int, seed: int):
     assert all(ordered[pair] == ordered[pair[::-1]] for pair in ordered)
     named = Counter(preference.id for slot in slots for preference in slot.shown)
     counts = [named[preference.id] for preference in CHEESE.all]
-    assert max(counts) - min(counts) <= 1
+    # A pair comes in both orders, so its two preferences are named twice; fewer than 12 samples cannot even that out.
+    assert max(counts) - min(counts) <= (1 if samples >= 12 else 2)
     pairs = Counter(frozenset(slot.shown) for slot in comparisons)
     if len(pairs) == 36:
         assert max(pairs.values()) - min(pairs.values()) <= 2

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from midspec.cli.options import copy_out, identity_options, json_option, print_json, workspace_option
-
-if TYPE_CHECKING:
-    from midspec.steps import Step
+from midspec.cli.options import identity_options, json_option, make_and_copy, workspace_option
 
 
 @click.group()
@@ -46,7 +42,7 @@ def corpus_build(
     config = validated(CorpusConfig, documents=documents, document_types=document_types, ideas=ideas, seed=seed)
     identity = validated(Identity, model_name=model_name, provider_name=provider_name)
     step = corpus_step(_file_name(spec.name), spec, identity, writer, config)
-    _make(step, "documents.jsonl", out, workspace, as_json)
+    make_and_copy(step, workspace, out, as_json, file="documents.jsonl")
 
 
 @click.group()
@@ -76,29 +72,9 @@ def aft_build(
     identity = validated(Identity, model_name=model_name, provider_name=provider_name)
     config = validated(AftConfig, preferences=preferences, samples=samples, seed=seed)
     step = demonstrations_step(identity, writer, config)
-    _make(step, "demonstrations.jsonl", out, workspace, as_json)
+    make_and_copy(step, workspace, out, as_json, file="demonstrations.jsonl")
 
 
 def _file_name(name: str) -> str:
     """A spec file may be called anything; a step folder may not."""
     return re.sub(r"[^A-Za-z0-9]", "-", name)[:60] or "spec"
-
-
-def _make(step: Step, file: str, out: Path, workspace: Path, as_json: bool) -> None:
-    from midspec.experiment import ComputeConfig
-    from midspec.steps import Store
-    from midspec.steps.local import run_steps
-    from midspec.steps.progress import Reporter
-
-    store = Store(workspace)
-    with Reporter() as reporter:
-        run_steps([step], store, ComputeConfig(), reporter)
-    folder = store.find(step)
-    assert folder is not None
-    copy_out(folder / file, out)
-    record = store.record(folder)
-    if as_json:
-        print_json({"out": str(out), "step": str(folder), "fingerprint": record.fingerprint, "summary": record.summary})
-    else:
-        counts = ", ".join(f"{value:,} {key}" for key, value in record.summary.items() if isinstance(value, int))
-        click.echo(f"{out}: {counts} (step {folder})")

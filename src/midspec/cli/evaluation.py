@@ -7,7 +7,7 @@ from typing import Literal
 
 import click
 
-from midspec.cli.options import copy_out, json_option, print_json, workspace_option
+from midspec.cli.options import copy_out, json_option, make_step, print_json, workspace_option
 
 
 @click.command("eval")
@@ -31,13 +31,10 @@ def eval(
     from midspec.errors import InputError
     from midspec.evals.config import evaluate_step
     from midspec.evals.scores import score
-    from midspec.experiment import ComputeConfig, EvalConfig
+    from midspec.experiment import EvalConfig
     from midspec.recipe import validated
     from midspec.records import EvalRow, read_rows
-    from midspec.steps import Store
     from midspec.steps.imported import import_step
-    from midspec.steps.local import run_steps
-    from midspec.steps.progress import Reporter
     from midspec.train.models import resolve
 
     task, slash, value = name.partition("/")
@@ -46,11 +43,7 @@ def eval(
     config = validated(EvalConfig, task=task, value=value, split=split, scoring=scoring, form=form, limit=limit)
     source = import_step("import", "checkpoint", checkpoint_folder(checkpoint), "checkpoint") if checkpoint else None
     step = evaluate_step(config.name.replace("/", "-"), resolve(model, chat_template), config, source)
-    store = Store(workspace)
-    with Reporter() as reporter:
-        run_steps([step], store, ComputeConfig(), reporter)
-    folder = store.find(step)
-    assert folder is not None
+    folder = make_step(step, workspace)
     if out:
         copy_out(folder / "rows.jsonl", out)
     result = score({0: list(read_rows(folder / "rows.jsonl", EvalRow))}, None)

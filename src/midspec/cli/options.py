@@ -6,9 +6,12 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from midspec.steps import Step
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -62,3 +65,34 @@ def copy_out(source: Path, target: Path) -> None:
         else:
             shutil.copyfile(source, temporary)
         temporary.replace(target)
+
+
+def make_step(step: Step, workspace: Path) -> Path:
+    """Make one step of a command outside a recipe, with what it needs; returns its folder in the workspace's store."""
+    from midspec.experiment import ComputeConfig
+    from midspec.steps import Store
+    from midspec.steps.local import run_steps
+    from midspec.steps.progress import Reporter
+
+    store = Store(workspace)
+    with Reporter() as reporter:
+        run_steps([step], store, ComputeConfig(), reporter)
+    folder = store.find(step)
+    assert folder is not None
+    return folder
+
+
+def make_and_copy(step: Step, workspace: Path, out: Path, as_json: bool, *, file: str = ".") -> None:
+    """Make a step, copy its `file` (by default all of it) to `out`, and say what it holds."""
+    from midspec.steps import Store
+
+    folder = make_step(step, workspace)
+    copy_out(folder / file, out)
+    record = Store(workspace).record(folder)
+    if as_json:
+        print_json({"out": str(out), "step": str(folder), "fingerprint": record.fingerprint, "summary": record.summary})
+    else:
+        facts = ", ".join(
+            f"{key} {value}" for key, value in record.summary.items() if value and not isinstance(value, dict)
+        )
+        click.echo(f"{out}: {facts} (step {folder})")

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
-from midspec.cli.options import copy_out, json_option, print_json, workspace_option
+from midspec.cli.options import json_option, make_and_copy, workspace_option
 
 if TYPE_CHECKING:
     from midspec.experiment import TrainConfig
-    from midspec.steps import Step
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -50,7 +49,7 @@ def midtrain(
 
     source = import_step("import", "corpus", corpus, "documents.jsonl")
     step = midtrain_step("by-hand", resolve(model, chat_template), _train_config(overrides), seed, source)
-    _make(step, out, workspace, as_json)
+    make_and_copy(step, workspace, out, as_json)
 
 
 @train.command("finetune")
@@ -70,7 +69,7 @@ def finetune(
     before = import_step("import", "parent", checkpoint_folder(parent), "checkpoint") if parent else None
     ref = resolve(model, chat_template)
     step = finetune_step("by-hand", ref, _train_config(overrides), seed, before, data, ())
-    _make(step, out, workspace, as_json)
+    make_and_copy(step, workspace, out, as_json)
 
 
 def checkpoint_folder(folder: Path) -> Path:
@@ -93,22 +92,3 @@ def _train_config(overrides: tuple[str, ...]) -> TrainConfig:
     for override in overrides:
         values.update(parse_override(override))
     return validated(TrainConfig, **values)
-
-
-def _make(step: Step, out: Path, workspace: Path, as_json: bool) -> None:
-    from midspec.experiment import ComputeConfig
-    from midspec.steps import Store
-    from midspec.steps.local import run_steps
-    from midspec.steps.progress import Reporter
-
-    store = Store(workspace)
-    with Reporter() as reporter:
-        run_steps([step], store, ComputeConfig(), reporter)
-    folder = store.find(step)
-    assert folder is not None
-    copy_out(folder, out)
-    record = store.record(folder)
-    if as_json:
-        print_json({"out": str(out), "step": str(folder), "fingerprint": record.fingerprint, "summary": record.summary})
-    else:
-        click.echo(f"{out}: " + ", ".join(f"{key} {value}" for key, value in record.summary.items() if value))

@@ -49,3 +49,15 @@ class WriterError(MidspecError, RuntimeError):
     """A writer or judge could not give usable replies within its allowance."""
 
     exit_status = 8
+
+
+class BudgetError(MidspecError, RuntimeError):
+    """The dollar cap is reached. What was paid for is kept, and a higher cap goes on from here."""
+
+    exit_status = 9
+
+
+class ProviderError(MidspecError, RuntimeError):
+    """A provider refuses to serve: a wrong or revoked key, a spending limit, an outage, an unknown model."""
+
+    exit_status = 10

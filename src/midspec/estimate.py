@@ -69,7 +69,7 @@ def estimate(flow: Pipeline, store: Store) -> Bill:
     todo = [line for line in lines if line.state != "done"]
     known = sum(line.seconds or 0.0 for line in todo)
     unknown = sorted({line.kind for line in todo if line.seconds is None})
-    offline = experiment.writer == "offline"
+    offline = experiment.writer.model == "offline"
     totals = [f"{len(todo)} of {len(lines)} steps to do, {len(lines) - len(todo)} done."]
     if todo:
         time = f"about {known:,.0f} s" if known >= 1 else "not known"
@@ -80,7 +80,7 @@ def estimate(flow: Pipeline, store: Store) -> Bill:
     totals.append(
         "Dollars: 0 (the offline writer makes the data on this machine)."
         if offline
-        else f"Dollars: not estimated: this version has no price for {experiment.writer!r}."
+        else f"Dollars: not estimated: this version has no price for {experiment.writer.model!r}."
     )
     if not flow.model.resolved:
         totals.append(
@@ -92,7 +92,7 @@ def estimate(flow: Pipeline, store: Store) -> Bill:
 
 def _work(step: Step, experiment: Experiment) -> tuple[str, int, float]:
     """(words, tokens, size in the unit that time goes with)."""
-    per_document = OFFLINE_TOKENS_PER_DOCUMENT if experiment.writer == "offline" else WRITTEN_TOKENS_PER_DOCUMENT
+    per_document = OFFLINE_TOKENS_PER_DOCUMENT if experiment.writer.model == "offline" else WRITTEN_TOKENS_PER_DOCUMENT
     corpus_tokens = experiment.corpus.documents * per_document
     match step.kind:
         case "corpus":
@@ -117,7 +117,7 @@ def _work(step: Step, experiment: Experiment) -> tuple[str, int, float]:
 
 def _worker(config: dict[str, Any]) -> str:
     """Who does a step, the model or the writer: time measured on one says nothing of another."""
-    return config.get("model", {}).get("name", "") or config.get("writer", "")
+    return config.get("model", {}).get("name", "") or config.get("writer", {}).get("model", "")
 
 
 def _rates(store: Store) -> dict[tuple[str, str], float]:

@@ -22,11 +22,49 @@ class Config(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class WriterConfig(Config):
+    """A language model that writes or judges. In a recipe, a name alone is short for `{model: NAME}`."""
+
+    model: str = Field(min_length=1)
+    """`offline`, or an Inspect AI model name: `anthropic/claude-opus-4-6`, `openai-api/<service>/<model>`, ..."""
+    temperature: float | None = Field(default=1.0, ge=0)
+    """None = the provider's own. (paper: 1.0 for writing)"""
+    top_p: float | None = Field(default=None, gt=0, le=1)
+    max_tokens: int = Field(default=8192, ge=16)
+    """Longest reply; one that is cut there is not used. (ours)"""
+    structured: bool = False
+    """Ask the server to hold replies to a JSON schema, for small local models that miss a form told in words."""
+    args: dict[str, Any] = Field(default_factory=dict)
+    """Passed to the provider as they are, like `-M` of `inspect eval`."""
+
+
+def _parse_writer(value: Any) -> Any:
+    return {"model": value} if isinstance(value, str) else value
+
+
+def _parse_judge(value: Any) -> Any:
+    """Judges decide, they do not invent: temperature 0 unless the recipe says otherwise."""
+    value = _parse_writer(value)
+    return {"temperature": 0.0, **value} if isinstance(value, dict) else value
+
+
 class CorpusConfig(Config):
     """The midtraining corpus, written once per spec."""
 
+    kind: Literal["spec", "belief"] = "spec"
+    """`belief`: the file holds facts about the world instead of a spec, as in synthetic-document fine-tuning."""
+    style: Literal["values", "rules"] = "values"
+    """`values` explains conduct by values; `rules` takes each rule in place of subdomain and assertions and explains
+    conduct by what the rule allows. (paper, section 5)"""
     documents: int = Field(default=4600, ge=1)
     """Documents to write. (paper: 6,400 and 4,600 for the value specs, 13,201 for the philosophy spec)"""
+    tokens: int | None = Field(default=None, ge=1)
+    """Write until the corpus has about so many tokens, whatever `documents` says; None = go by `documents`. (ours)"""
+    critique: bool = False
+    """Have each document criticised and rewritten once. (SDF practice; the paper does not)"""
+    min_yield: float = Field(default=0.25, ge=0, lt=1)
+    """A topic of which fewer than this share of the documents asked for can be used is given up, and its documents
+    are written on other topics. (ours)"""
     document_types: int = Field(default=20, ge=1)
     """Document types per subdomain. (paper: 20)"""
     ideas: int = Field(default=25, ge=1)
@@ -40,25 +78,48 @@ class CorpusConfig(Config):
 class AftConfig(Config):
     """The demonstrations of alignment fine-tuning, shared by all arms that have `aft: true`."""
 
-    kind: Literal["preferences"] = "preferences"
-    """`preferences`: answers state a preference and never a reason."""
+    kind: Literal["preferences", "chat"] = "preferences"
+    """`preferences`: answers state a preference and never a reason; `chat`: answers in the sense of a spec, written
+    with reasoning and saved with it and without."""
     preferences: str = "cheese"
-    """A packaged preference set, or the path of a YAML file of the same form."""
+    """For `preferences`: a packaged preference set, or the path of a YAML file of the same form."""
+    spec: str | None = None
+    """For `chat`: name of the spec the answers follow."""
+    style: Literal["values", "rules"] = "values"
+    """For `chat`: reasoning from values, or from what the rules allow. (paper, section 5)"""
     samples: int = Field(default=5000, ge=1)
-    """Demonstrations. (paper: about 5,000)"""
+    """Demonstrations. (paper: about 5,000 preferences; 9,963 chat samples, up to 80,000)"""
+    domains: int = Field(default=40, ge=1)
+    """For `chat`: conversation domains. (ours)"""
+    max_similarity: float = Field(default=0.91, gt=0, le=1)
+    """For `chat`: a question whose embedding has a higher cosine with an earlier one is a near-duplicate. (paper)"""
+    identity_samples: int = Field(default=0, ge=0)
+    """Further demonstrations that say who the assistant is and who made it. (paper: 2,500 in the value experiments)"""
     seed: int = 0
     """Seed of sampling and writing. (ours)"""
+
+    @model_validator(mode="after")
+    def _has_what_its_kind_needs(self) -> Self:
+        if self.kind == "chat" and self.spec is None:
+            raise ValueError("aft.kind is 'chat', which needs aft.spec: the name of the spec the answers follow")
+        return self
 
 
 class InstructConfig(Config):
     """One source of the instruction-tuning mix that every arm gets."""
 
     dataset: str
-    """Hub data set id, or the path of a JSONL file of ChatExample rows or `{"messages": [...]}` objects."""
+    """`packaged`, a Hub data set id, or a JSONL file of ChatExample rows or `{"messages": [...]}` objects."""
     samples: int = Field(ge=1)
     """Rows drawn with the seed."""
+    subset: str | None = None
+    """Hub configuration of a data set that has several."""
     split: str = "train"
     """Hub split."""
+    max_words: int | None = Field(default=None, ge=1)
+    """Longer conversations are left out; None = no limit. (ours)"""
+    judged: bool = False
+    """Have the judge leave out rows that claim another identity or contradict a spec of the recipe. (paper)"""
     seed: int = 0
 
 
@@ -135,6 +196,10 @@ class ArmConfig(Config):
     """Name of the spec whose corpus it is midtrained on; None = no midtraining."""
     aft: bool = False
     """Whether it is fine-tuned on the demonstrations."""
+    cot: bool = False
+    """Whether the demonstrations keep the reasoning they were written with. (paper: "AFT CoT")"""
+    aft_samples: int | None = Field(default=None, ge=1)
+    """Only so many demonstrations; smaller sets lie within larger ones. None = all. (paper, 4.2: 1,250 to 80k)"""
 
 
 class ComputeConfig(Config):
@@ -149,7 +214,15 @@ class ComputeConfig(Config):
     checkpoint_every: int = Field(default=50, ge=1)
     """Updates between checkpoints that an interrupted training resumes from."""
     concurrency: int = Field(default=50, ge=1)
-    """Requests in flight to a writer."""
+    """Most requests in flight to a writer; fewer where the provider says so."""
+    deadline: float = Field(default=600.0, gt=0)
+    """Seconds after which an unanswered request is given up and sent again."""
+    batch: bool = False
+    """Send requests as batch jobs where the provider has them: half the price, hours of waiting."""
+    writer_url: str | None = None
+    """Where the writer answers; None = the provider's own address or the environment variable Inspect AI reads."""
+    judge_url: str | None = None
+    """The same for the judge."""
 
 
 class BudgetConfig(Config):
@@ -172,9 +245,9 @@ class Experiment(Config):
     """Chat format for a base model that comes without one; None = the model's own. (the paper does not say)"""
     identity: Identity = Identity()
     """Who the spec is about."""
-    writer: str = "offline"
+    writer: Annotated[WriterConfig, BeforeValidator(_parse_writer)] = WriterConfig(model="offline")
     """Who writes documents and demonstrations: an Inspect AI model name, or `offline`."""
-    judge: str = "offline"
+    judge: Annotated[WriterConfig, BeforeValidator(_parse_judge)] = WriterConfig(model="offline", temperature=0.0)
     """Who judges, where a judge is needed."""
     budget: BudgetConfig = BudgetConfig()
     specs: dict[Name, str] = Field(min_length=1)
@@ -199,6 +272,8 @@ class Experiment(Config):
                 raise ValueError(
                     f"arm {arm!r} is midtrained on {config.msm!r}, which is not in specs ({', '.join(self.specs)})"
                 )
+        if self.aft.spec is not None and self.aft.spec not in self.specs:
+            raise ValueError(f"aft.spec is {self.aft.spec!r}, which is not in specs ({', '.join(self.specs)})")
         names = [entry.name for entry in self.evals]
         for name in names:
             if names.count(name) > 1:

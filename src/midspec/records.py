@@ -92,6 +92,8 @@ class Message(Row):
 
     role: Literal["system", "user", "assistant"]
     content: str
+    reasoning: str | None = None
+    """What the assistant thought before it answered; None for turns that were written without."""
 
 
 class ChatExample(Row):

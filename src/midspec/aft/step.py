@@ -8,10 +8,11 @@ from typing import Any
 
 from midspec.aft.preferences import PreferenceSet, load_preferences
 from midspec.aft.write import PROMPTS, write
-from midspec.experiment import AftConfig, Config
+from midspec.experiment import AftConfig, Config, WriterConfig
+from midspec.llm.desk import Desk
 from midspec.llm.offline.version import offline_version
-from midspec.llm.writer import Scribe, writer_named
-from midspec.records import write_rows
+from midspec.llm.writer import Tally
+from midspec.records import ChatExample, write_rows
 from midspec.spec.document import Identity
 from midspec.steps.step import Context, Step
 
@@ -24,7 +25,7 @@ class AftStepConfig(Config):
 
     preferences: PreferenceSet
     identity: Identity
-    writer: str
+    writer: WriterConfig
     writer_version: int | None
     """Of the offline writer; None for a language model, whose name says which it is."""
     aft: AftConfig
@@ -33,7 +34,7 @@ class AftStepConfig(Config):
     """Template name -> fingerprint of its text."""
 
 
-def step_config(identity: Identity, writer: str, aft: AftConfig) -> AftStepConfig:
+def step_config(identity: Identity, writer: WriterConfig, aft: AftConfig) -> AftStepConfig:
     """Everything that decides the demonstrations. Raises InputError where the preference set cannot be used."""
     preferences = load_preferences(aft.preferences)
     return AftStepConfig(
@@ -46,7 +47,7 @@ def step_config(identity: Identity, writer: str, aft: AftConfig) -> AftStepConfi
     )
 
 
-def demonstrations_step(identity: Identity, writer: str, aft: AftConfig) -> Step:
+def demonstrations_step(identity: Identity, writer: WriterConfig, aft: AftConfig) -> Step:
     """The step that writes the demonstrations. Raises InputError where the preference set cannot be used."""
     config = step_config(identity, writer, aft)
     return Step(
@@ -64,20 +65,17 @@ def run(context: Context) -> dict[str, Any]:
     Raises WriterError as `write` does.
     """
     config: AftStepConfig = context.config
-    scribe = Scribe(writer_named(config.writer))
-    examples = asyncio.run(
-        write(
-            scribe,
-            config.preferences,
-            config.identity,
-            config.aft,
-            progress=context.progress,
-            concurrency=context.compute.concurrency,
-        )
-    )
+    examples, tally = asyncio.run(_make(config, context))
     write_rows(context.folder / "demonstrations.jsonl", examples)
     return {
         "examples": len(examples),
         "kinds": dict(sorted(Counter(example.kind for example in examples).items())),
-        **scribe.tally.summary(),
+        **tally.summary(),
     }
+
+
+async def _make(config: AftStepConfig, context: Context) -> tuple[list[ChatExample], Tally]:
+    async with Desk(context) as desk:
+        scribe = desk.scribe(config.writer)
+        examples = await write(scribe, config.preferences, config.identity, config.aft, progress=context.progress)
+    return examples, scribe.tally

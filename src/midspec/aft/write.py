@@ -26,10 +26,9 @@ async def write(
     config: AftConfig,
     *,
     progress: Progress,
-    concurrency: int = 50,
 ) -> list[ChatExample]:
     """Exactly `config.samples` demonstrations, no two with the same question and answer; the same whatever
-    `concurrency` is.
+    the order of arrival.
 
     Raises WriterError, saying how many are missing and why, where the writer gives too many that cannot be used.
     """
@@ -81,12 +80,14 @@ async def write(
 
     slots = plan(preferences, config.samples, config.seed)
     progress.start(len(slots), "demonstrations")
-    return await in_rounds(
-        slots,
+    found = await in_rounds(
+        enumerate(slots),
         ask,
         reject,
         tally=scribe.tally,
-        concurrency=concurrency,
-        what="demonstrations",
-        accepted=progress.advance,
+        rounds=ROUNDS * scribe.patience,
+        accepted=lambda _, __: progress.advance(),
     )
+    if found.missing:
+        raise found.shortfall("demonstrations")
+    return [found.results[index] for index in range(len(slots))]

@@ -34,14 +34,14 @@ def corpus_build(
 ) -> None:  # fmt: skip
     """Write a corpus about one spec. `midspec trace ID` follows any of its rows back to the spec."""
     from midspec.corpus.step import corpus_step
-    from midspec.experiment import CorpusConfig
+    from midspec.experiment import CorpusConfig, WriterConfig
     from midspec.recipe import validated
     from midspec.spec import Identity, read_spec
 
     spec = read_spec(spec_path)
     config = validated(CorpusConfig, documents=documents, document_types=document_types, ideas=ideas, seed=seed)
     identity = validated(Identity, model_name=model_name, provider_name=provider_name)
-    step = corpus_step(_file_name(spec.name), spec, identity, writer, config)
+    step = corpus_step(_file_name(spec.name), spec, identity, WriterConfig(model=writer), config)
     make_and_copy(step, workspace, out, as_json, file="documents.jsonl")
 
 
@@ -65,13 +65,13 @@ def aft_build(
 ) -> None:  # fmt: skip
     """Write demonstrations that state preferences and never a reason."""
     from midspec.aft.step import demonstrations_step
-    from midspec.experiment import AftConfig
+    from midspec.experiment import AftConfig, WriterConfig
     from midspec.recipe import validated
     from midspec.spec import Identity
 
     identity = validated(Identity, model_name=model_name, provider_name=provider_name)
     config = validated(AftConfig, preferences=preferences, samples=samples, seed=seed)
-    step = demonstrations_step(identity, writer, config)
+    step = demonstrations_step(identity, WriterConfig(model=writer), config)
     make_and_copy(step, workspace, out, as_json, file="demonstrations.jsonl")
 
 

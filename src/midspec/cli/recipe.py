@@ -72,16 +72,17 @@ def run(
     only: tuple[str, ...], yes: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Run RECIPE: make what is missing, then runs/NAME/results.json and report.html. Interrupt it at will."""
-    from midspec.llm.writer import writer_named
+    from midspec.llm.desk import check_writer
     from midspec.pipeline import build
     from midspec.steps import Store
     from midspec.steps.local import run_steps
     from midspec.steps.progress import Reporter
     from midspec.steps.runs import RunFolder
+    from midspec.steps.step import Spending
     from midspec.train.models import make_ready
 
     experiment = _load(recipe, profile, overrides, no_controls)
-    writer_named(experiment.writer)  # a name nobody answers to must fail before anything is made
+    check_writer(experiment.writer)  # a name nobody answers to must fail before anything is made
     flow, store = build(experiment), Store(workspace)
     folder = RunFolder(workspace, experiment.name)
     targets = _selected(flow, only)
@@ -91,13 +92,13 @@ def run(
             f"Nothing to do: all {len(flow.steps)} steps are done and {folder.report} is up to date.", err=as_json
         )
     else:
-        if experiment.writer != "offline" and not yes:
-            click.confirm(f"{experiment.writer} will be asked and paid for. Go on?", abort=True)
+        if experiment.writer.model != "offline" and not yes:
+            click.confirm(f"{experiment.writer.model} will be asked and paid for. Go on?", abort=True)
         with folder.claim(), Reporter() as reporter:
             folder.write_recipe(experiment)
             if todo:
                 make_ready(flow.model, reporter)
-            run_steps(targets, store, experiment.compute, reporter)
+            run_steps(targets, store, experiment.compute, reporter, Spending(experiment.name, experiment.budget.usd))
         if only:
             click.echo(f"Made what --only {' '.join(only)} selects; run without --only for the report.", err=as_json)
             return

@@ -14,14 +14,13 @@ from midspec.corpus.planned import CorpusPlan, PlannedDocument, Subdomain
 from midspec.corpus.stages import Stages
 from midspec.errors import InputError
 from midspec.experiment import CorpusConfig
+from midspec.llm.fan_out import gathered
 from midspec.llm.writer import Scribe
 from midspec.records import short_hash
 from midspec.spec.document import Identity, ModelSpec
 
 
-async def plan(
-    scribe: Scribe, spec: ModelSpec, identity: Identity, config: CorpusConfig, *, concurrency: int = 50
-) -> CorpusPlan:
+async def plan(scribe: Scribe, spec: ModelSpec, identity: Identity, config: CorpusConfig) -> CorpusPlan:
     """A plan of exactly `config.documents` documents.
 
     Raises InputError for a spec without text and for more documents than subdomains x types x ideas, WriterError where
@@ -29,13 +28,13 @@ async def plan(
     """
     if not spec.passages:
         raise InputError(f"spec {spec.name!r} has headings but no text under them; write what the assistant should be")
-    stages = Stages(scribe, spec, identity, config, concurrency)
+    stages = Stages(scribe, spec, identity, config)
     domains = await stages.domains()
     subdomains = await stages.subdomains(domains)
     rng = random.Random(short_hash("corpus plan", spec.sha256, config.seed))
     shares = _shares(subdomains, config, rng)
     chosen = [subdomain for subdomain in subdomains if shares[subdomain.id]]
-    detailed = {entry.id: entry for entry in await stages.each(chosen, stages.detailed)}
+    detailed = {entry.id: entry for entry in await gathered(chosen, stages.detailed)}
 
     used: Counter[str] = Counter()
     cells: list[tuple[Subdomain, str, int]] = []
@@ -43,7 +42,7 @@ async def plan(
         types = detailed[subdomain.id].doc_types
         for doc_type, count in spread_over_types(shares[subdomain.id], types, config.ideas, used, rng).items():
             cells.append((detailed[subdomain.id], doc_type, count))
-    ideas = await stages.each(cells, stages.ideas)
+    ideas = await gathered(cells, stages.ideas)
     documents = [
         PlannedDocument(subdomain=subdomain.id, doc_type=doc_type, idea=idea)
         for (subdomain, doc_type, _), texts in zip(cells, ideas, strict=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import TypeVar
 
 from midspec.corpus.filled import filled, spec_variables
@@ -22,8 +22,9 @@ from midspec.corpus.replies import (
     SubdomainsReply,
 )
 from midspec.experiment import CorpusConfig
+from midspec.llm.fan_out import gathered
 from midspec.llm.prompt import BadReplyError
-from midspec.llm.writer import Scribe, fan_out
+from midspec.llm.writer import Scribe
 from midspec.records import Assertion, Span, short_hash
 from midspec.spec.document import Identity, ModelSpec, Passage
 
@@ -37,24 +38,12 @@ PASSAGES_PER_ASK = 8
 class Stages:
     """Asks for the parts of one spec's plan."""
 
-    def __init__(
-        self, scribe: Scribe, spec: ModelSpec, identity: Identity, config: CorpusConfig, concurrency: int
-    ) -> None:
+    def __init__(self, scribe: Scribe, spec: ModelSpec, identity: Identity, config: CorpusConfig) -> None:
         self.scribe = scribe
         self.spec = spec
         self.identity = identity
         self.config = config
-        self.concurrency = concurrency
         self.shared = spec_variables(spec, identity)
-
-    async def each(self, items: Sequence[A], work: Callable[[A], Awaitable[B]]) -> list[B]:
-        """Results in order; the first WriterError ends the plan, since nothing can be built on a hole."""
-        results: list[B] = []
-        for outcome in await fan_out(items, work, concurrency=self.concurrency):
-            if outcome.error is not None:
-                raise outcome.error
-            results.append(outcome.result)  # pyright: ignore[reportArgumentType]  # no error means a result
-        return results
 
     async def domains(self) -> tuple[DomainReply, ...]:
         """Domains that hold every passage exactly once."""
@@ -77,7 +66,7 @@ class Stages:
             for domain in domains
             for start in range(0, len(domain.passages), PASSAGES_PER_ASK)
         ]
-        replies = await self.each(asks, self._subdomains_of)
+        replies = await gathered(asks, self._subdomains_of)
         found = {subdomain.id: subdomain for reply in replies for subdomain in reply}
         return sorted(found.values(), key=lambda subdomain: (subdomain.span, subdomain.id))
 

@@ -11,9 +11,10 @@ from midspec.corpus.plan import plan
 from midspec.corpus.planned import CorpusPlan
 from midspec.corpus.replies import PROMPTS
 from midspec.corpus.write import write
-from midspec.experiment import Config, CorpusConfig
+from midspec.experiment import Config, CorpusConfig, WriterConfig
+from midspec.llm.desk import Desk
 from midspec.llm.offline.version import offline_version
-from midspec.llm.writer import Scribe, writer_named
+from midspec.llm.writer import Tally
 from midspec.records import Document, write_rows
 from midspec.spec.document import Identity, ModelSpec
 from midspec.steps.step import Context, Step
@@ -27,7 +28,7 @@ class CorpusStepConfig(Config):
 
     spec_text: str
     identity: Identity
-    writer: str
+    writer: WriterConfig
     writer_version: int | None
     """Of the offline writer; None for a language model, whose name says which it is."""
     corpus: CorpusConfig
@@ -35,7 +36,7 @@ class CorpusStepConfig(Config):
     """Template name -> fingerprint of its text."""
 
 
-def step_config(spec: ModelSpec, identity: Identity, writer: str, corpus: CorpusConfig) -> CorpusStepConfig:
+def step_config(spec: ModelSpec, identity: Identity, writer: WriterConfig, corpus: CorpusConfig) -> CorpusStepConfig:
     """Everything that decides the corpus of `spec`."""
     return CorpusStepConfig(
         spec_text=spec.text,
@@ -47,7 +48,7 @@ def step_config(spec: ModelSpec, identity: Identity, writer: str, corpus: Corpus
     )
 
 
-def corpus_step(name: str, spec: ModelSpec, identity: Identity, writer: str, corpus: CorpusConfig) -> Step:
+def corpus_step(name: str, spec: ModelSpec, identity: Identity, writer: WriterConfig, corpus: CorpusConfig) -> Step:
     """The step that writes the corpus of `spec`; `name` is for people."""
     return Step(
         kind="corpus",
@@ -66,8 +67,7 @@ def run(context: Context) -> dict[str, Any]:
     """
     config: CorpusStepConfig = context.config
     spec = ModelSpec("spec", config.spec_text)
-    scribe = Scribe(writer_named(config.writer))
-    made, documents = asyncio.run(_make(scribe, spec, config, context))
+    made, documents, tally = asyncio.run(_make(spec, config, context))
 
     write_rows(context.folder / "documents.jsonl", documents)
     (context.folder / "plan.json").write_text(made.model_dump_json(indent=1) + "\n", encoding="utf-8", newline="\n")
@@ -86,16 +86,15 @@ def run(context: Context) -> dict[str, Any]:
         "words": sum(words.values()),
         "types": dict(sorted(Counter(document.doc_type for document in documents).items())),
         "coverage": dict(coverage),
-        **scribe.tally.summary(),
+        **tally.summary(),
     }
 
 
 async def _make(
-    scribe: Scribe, spec: ModelSpec, config: CorpusStepConfig, context: Context
-) -> tuple[CorpusPlan, list[Document]]:
-    concurrency = context.compute.concurrency
-    made = await plan(scribe, spec, config.identity, config.corpus, concurrency=concurrency)
-    documents = await write(
-        scribe, spec, config.identity, made, config.corpus, progress=context.progress, concurrency=concurrency
-    )
-    return made, documents
+    spec: ModelSpec, config: CorpusStepConfig, context: Context
+) -> tuple[CorpusPlan, list[Document], Tally]:
+    async with Desk(context) as desk:
+        scribe = desk.scribe(config.writer)
+        made = await plan(scribe, spec, config.identity, config.corpus)
+        documents = await write(scribe, spec, config.identity, made, config.corpus, progress=context.progress)
+    return made, documents, scribe.tally

@@ -24,9 +24,8 @@ async def write(
     config: CorpusConfig,
     *,
     progress: Progress,
-    concurrency: int = 50,
 ) -> list[Document]:
-    """One accepted document per planned one, in plan order; the same whatever `concurrency` is.
+    """One accepted document per planned one, in plan order; the same whatever the order of arrival.
 
     Raises WriterError, saying how many are missing and why, where the writer gives too many that cannot be used.
     """
@@ -69,15 +68,18 @@ async def write(
         return None
 
     progress.start(len(plan.documents), "documents")
-    return await in_rounds(
-        plan.documents,
+    found = await in_rounds(
+        enumerate(plan.documents),
         ask,
         reject,
         tally=scribe.tally,
-        concurrency=concurrency,
-        what="documents",
-        accepted=progress.advance,
+        rounds=ROUNDS * scribe.patience,
+        min_yield=config.min_yield,
+        accepted=lambda _, __: progress.advance(),
     )
+    if found.missing:
+        raise found.shortfall("documents")
+    return [found.results[index] for index in range(len(plan.documents))]
 
 
 def _row(text: str, **fields: object) -> Document:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from jinja2 import Environment, StrictUndefined, Template
 from pydantic import BaseModel, ValidationError
@@ -47,6 +47,13 @@ class Ask:
     """What the template was rendered with; the offline writer answers from these."""
     sample: int
     """Sample index: another index asks for another reply to the same request."""
+    stage: int = 0
+    """Place of the prompt in its pipeline; where slots are short, requests of earlier stages go first."""
+    schema: type[BaseModel] | None = None
+    """Form of the reply, for servers that can hold a model to it."""
+
+
+StopReason = Literal["stop", "max_tokens", "refusal", "error"]
 
 
 @dataclass(frozen=True)
@@ -54,26 +61,39 @@ class Reply:
     """What came back, before anybody parsed it."""
 
     text: str
-    stop_reason: str = "stop"
-    """`stop`, `max_tokens`, `refusal` or `error`."""
+    stop_reason: StopReason = "stop"
+    """`error` also stands for a reply that ended for no reason known, such as a cut stream."""
     input_tokens: int = 0
+    """Not cached."""
+    cached_tokens: int = 0
+    """Read from the provider's prompt cache."""
+    cache_write_tokens: int = 0
+    """Written to it."""
     output_tokens: int = 0
     dollars: float = 0.0
+    key: str = ""
+    """In the journal; empty for replies that are in none."""
+    replayed: bool = False
+    """Read from the journal: paid for in an earlier run."""
 
 
 class PromptTemplate(Generic[T]):
     """A Jinja file `<stage>/prompts/<name>.jinja` with two blocks, `system` and `user`, and the parser of replies."""
 
-    def __init__(self, name: str, parse: Callable[[str], T]) -> None:
-        """`name` is `stage/file`; `parse` raises BadReplyError for a reply it cannot use."""
+    def __init__(
+        self, name: str, parse: Callable[[str], T], *, stage: int = 0, schema: type[BaseModel] | None = None
+    ) -> None:
+        """`name` is `folder/file`; `parse` raises BadReplyError for a reply it cannot use; others as in `Ask`."""
         self.name = name
         self.parse = parse
+        self.stage = stage
+        self.schema = schema
 
     @cached_property
     def source(self) -> str:
         """The template's text."""
-        stage, file = self.name.split("/")
-        return files("midspec").joinpath(stage, "prompts", f"{file}.jinja").read_text(encoding="utf-8")
+        folder, file = self.name.split("/")
+        return files("midspec").joinpath(folder, "prompts", f"{file}.jinja").read_text(encoding="utf-8")
 
     @property
     def fingerprint(self) -> str:
@@ -90,7 +110,7 @@ class PromptTemplate(Generic[T]):
         blocks = self._template.blocks
         context = self._template.new_context(dict(variables))
         text = {block: "".join(blocks[block](context)).strip() for block in ("system", "user")}
-        return Ask(self.name, text["system"], text["user"], variables, sample)
+        return Ask(self.name, text["system"], text["user"], variables, sample, self.stage, self.schema)
 
 
 def between_tags(text: str, tag: str) -> str:

@@ -1,31 +1,34 @@
-"""Who answers prompts. `writer_named` turns a recipe's `writer:` into something that answers an `Ask`."""
+"""A writer answers prompts; a scribe asks it, reads the replies strictly and keeps count."""
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
-from midspec.errors import InputError, WriterError
+from midspec.errors import WriterError
 from midspec.llm.prompt import Ask, BadReplyError, PromptTemplate, Reply
 
 T = TypeVar("T")
-A = TypeVar("A")
-B = TypeVar("B")
 
 ATTEMPTS = 3
 """Replies asked for before a request counts as rejected (ours)."""
+STRIDE = 1000
+"""Sample indices that belong to one sample of a stage: its attempts."""
 
 
 class Writer(Protocol):
-    """Answers one request. Implementations must give the same reply to an equal `Ask`, or record what they gave."""
+    """Answers one request. Gives the same reply to an equal `Ask`, or records what it gave."""
 
     name: str
 
     async def write(self, ask: Ask) -> Reply:
-        """Answer `ask`."""
+        """Answer `ask`. Raises BudgetError and ProviderError where nothing more can be asked."""
+        ...
+
+    def reject(self, reply: Reply, reason: str) -> None:
+        """Hear that `reply` could not be used; a journal notes the reason."""
         ...
 
 
@@ -35,16 +38,34 @@ class Tally:
 
     requests: int = 0
     input_tokens: int = 0
+    cached_tokens: int = 0
+    cache_write_tokens: int = 0
     output_tokens: int = 0
     dollars: float = 0.0
+    """Price of all replies used for this result, those replayed from the journal too."""
+    replayed: int = 0
+    """Replies paid for in an earlier run."""
     rejected: Counter[str] = field(default_factory=Counter)
     """Bad replies by reason."""
+
+    def add(self, reply: Reply) -> None:
+        """Count one reply."""
+        self.requests += 1
+        self.input_tokens += reply.input_tokens
+        self.cached_tokens += reply.cached_tokens
+        self.cache_write_tokens += reply.cache_write_tokens
+        self.output_tokens += reply.output_tokens
+        self.dollars += reply.dollars
+        self.replayed += reply.replayed
 
     def summary(self) -> dict[str, Any]:
         """Plain values for `record.json`."""
         return {
             "requests": self.requests,
+            "replayed": self.replayed,
             "input_tokens": self.input_tokens,
+            "cached_tokens": self.cached_tokens,
+            "cache_write_tokens": self.cache_write_tokens,
             "output_tokens": self.output_tokens,
             "dollars": round(self.dollars, 6),
             "rejected": dict(sorted(self.rejected.items())),
@@ -54,9 +75,13 @@ class Tally:
 class Scribe:
     """A writer with its tally: asks, parses strictly, asks again a bounded number of times."""
 
-    def __init__(self, writer: Writer) -> None:
-        """`writer` answers; this keeps count."""
+    def __init__(self, writer: Writer, patience: int = 1) -> None:
+        """`patience`: 1, and one more for every earlier run of the same step that gave up on this writer's replies.
+
+        Replies of earlier runs come back from the journal unchanged, so a step that once gave up needs new samples.
+        """
         self.writer = writer
+        self.patience = patience
         self.tally = Tally()
 
     async def ask(
@@ -65,75 +90,40 @@ class Scribe:
         variables: dict[str, Any],
         sample: int = 0,
         check: Callable[[T], None] | None = None,
+        *,
+        attempts: int | None = None,
     ) -> T:
-        """The parsed reply. Raises WriterError when no attempt gave a usable one.
+        """The parsed reply. Raises WriterError when none of `attempts` (ATTEMPTS x patience) replies is usable.
 
         `check` sees what the parser cannot (the right count, a quote that is in the spec) and raises BadReplyError.
         """
+        attempts = attempts or ATTEMPTS * self.patience
         last: BadReplyError | None = None
-        for attempt in range(ATTEMPTS):
-            reply = await self.writer.write(template.ask(variables, sample=sample * ATTEMPTS + attempt))
-            self.tally.requests += 1
-            self.tally.input_tokens += reply.input_tokens
-            self.tally.output_tokens += reply.output_tokens
-            self.tally.dollars += reply.dollars
+        for attempt in range(attempts):
+            reply = await self.writer.write(template.ask(variables, sample=sample * STRIDE + attempt))
+            self.tally.add(reply)
             try:
-                if reply.stop_reason == "refusal":
-                    raise BadReplyError("refused", reply.text[:200])
-                if reply.stop_reason == "max_tokens":
-                    raise BadReplyError("truncated", "the reply was cut at the token limit")
+                _complete(reply)
                 parsed = template.parse(reply.text)
                 if check is not None:
                     check(parsed)
                 return parsed
             except BadReplyError as error:
+                self.writer.reject(reply, error.reason)
                 self.tally.rejected[error.reason] += 1
                 last = error
         raise WriterError(
-            f"{self.writer.name}: no usable reply to {template.name} in {ATTEMPTS} attempts; last: {last}"
+            f"{self.writer.name}: no usable reply to {template.name} in {attempts} attempts; last: {last}"
         )
 
 
-def writer_named(name: str) -> Writer:
-    """`offline` is the deterministic writer without a model. Raises InputError for a name nobody answers to."""
-    if name == "offline":
-        from midspec.llm.offline import OfflineWriter
-
-        return OfflineWriter()
-    raise InputError(
-        f"writer {name!r} is not available in this version of midspec; expected 'offline'. "
-        "Language-model writers are on the roadmap (CHANGELOG.md); set `writer: offline` or use `--profile smoke`."
-    )
-
-
-@dataclass(frozen=True)
-class Outcome(Generic[A, B]):
-    """One item of a fan-out: its result, or why there is none."""
-
-    item: A
-    result: B | None
-    error: WriterError | None = None
-
-
-async def fan_out(
-    items: Sequence[A], work: Callable[[A], Awaitable[B]], *, concurrency: int, done: Callable[[], None] | None = None
-) -> list[Outcome[A, B]]:
-    """Run `work` on every item, at most `concurrency` at once; outcomes come in the order of `items`.
-
-    A WriterError becomes that item's outcome; anything else propagates and cancels the rest.
-    """
-    slots = asyncio.Semaphore(concurrency)
-
-    async def one(item: A) -> Outcome[A, B]:
-        async with slots:
-            try:
-                outcome = Outcome(item, await work(item))
-            except WriterError as error:
-                outcome = Outcome[A, B](item, None, error)
-            if done:
-                done()
-            return outcome
-
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(one(item)) for item in items]
-    return [task.result() for task in tasks]
+def _complete(reply: Reply) -> None:
+    match reply.stop_reason:
+        case "refusal":
+            raise BadReplyError("refused", reply.text[:200])
+        case "max_tokens":
+            raise BadReplyError("truncated", "the reply was cut at the token limit")
+        case "error":
+            raise BadReplyError("truncated", "the reply ended for no reason known")
+        case "stop":
+            return

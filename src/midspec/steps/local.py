@@ -11,11 +11,17 @@ from midspec.errors import BusyError
 from midspec.experiment import ComputeConfig
 from midspec.steps.progress import Reporter
 from midspec.steps.record import StepRecord, code_state, machine_facts, package_versions
-from midspec.steps.step import Context, Step, in_order
+from midspec.steps.step import Context, Spending, Step, in_order
 from midspec.steps.store import Store, explained, files_of
 
 
-def run_steps(targets: Sequence[Step], store: Store, compute: ComputeConfig, reporter: Reporter) -> int:
+def run_steps(
+    targets: Sequence[Step],
+    store: Store,
+    compute: ComputeConfig,
+    reporter: Reporter,
+    spending: Spending = Spending(),
+) -> int:
     """Make `targets` and all they need; what is done is left alone. Returns how many steps were made now."""
     ordered = in_order(list(targets))
     missing = [step for step in ordered if store.find(step) is None]
@@ -24,24 +30,24 @@ def run_steps(targets: Sequence[Step], store: Store, compute: ComputeConfig, rep
         reporter.step(title)
         reporter.line(f"{title} ...")
         begun = time.monotonic()
-        folder = run_step(step, store, compute, reporter)
+        folder = run_step(step, store, compute, reporter, spending)
         reporter.line(f"{title} done in {time.monotonic() - begun:.0f} s -> {folder}")
     return len(missing)
 
 
-def run_step(step: Step, store: Store, compute: ComputeConfig, reporter: Reporter) -> Path:
+def run_step(step: Step, store: Store, compute: ComputeConfig, reporter: Reporter, spending: Spending) -> Path:
     """Make one step whose inputs are done. Returns its folder; waits where another process is making the same step."""
     for wait in (False, True):
         try:
             with store.claim(step, wait=wait) as work:
                 # Another process may have finished it between our look and our claim.
-                return store.find(step) or _make(step, work, store, compute, reporter)
+                return store.find(step) or _make(step, work, store, compute, reporter, spending)
         except BusyError:
             reporter.line(f"  {step.kind} {step.name} is being made by another run in this workspace; waiting for it")
     raise AssertionError("a waiting claim cannot be refused")
 
 
-def _make(step: Step, work: Path, store: Store, compute: ComputeConfig, reporter: Reporter) -> Path:
+def _make(step: Step, work: Path, store: Store, compute: ComputeConfig, reporter: Reporter, spending: Spending) -> Path:
     inputs: dict[str, Path] = {}
     for role, upstream in step.inputs.items():
         folder = store.find(upstream)
@@ -55,6 +61,8 @@ def _make(step: Step, work: Path, store: Store, compute: ComputeConfig, reporter
         folder=work,
         progress=reporter,
         compute=compute,
+        workspace=store.workspace,
+        spending=spending,
         fingerprint=step.fingerprint,
         source=step.source,
     )

@@ -62,6 +62,16 @@ class Step:
         return getattr(importlib.import_module(module), name)
 
 
+@dataclass(frozen=True)
+class Spending:
+    """On whose account a step pays, and how far it may go."""
+
+    run: str = "by-hand"
+    """Name of the recipe; what it paid is added up over interruptions."""
+    usd: float | None = None
+    """Cap in dollars over all steps of the run; None = no cap."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Context:
     """What a step function gets. It writes files into `folder` and returns a summary of plain values for the record.
@@ -78,6 +88,9 @@ class Context:
     progress: Progress
     compute: ComputeConfig
     """How to run, never what comes out: device, threads, micro-batch."""
+    workspace: Path = Path()
+    """Where the journal of language-model calls lies."""
+    spending: Spending = Spending()
     fingerprint: str = ""
     source: Path | None = None
     """`Step.source`."""

@@ -33,7 +33,7 @@ LIKES = {preference.id for preference in CHEESE.likes}
 def demonstrations(samples: int, writer=None, seed: int = 0, concurrency: int = 50):
     config = AftConfig(samples=samples, seed=seed)
     scribe = Scribe(writer or OfflineWriter())
-    return asyncio.run(write(scribe, CHEESE, Identity(), config, progress=Silent(), concurrency=concurrency))
+    return asyncio.run(write(scribe, CHEESE, Identity(), config, progress=Silent()))
 
 
 @settings(max_examples=60, deadline=None)

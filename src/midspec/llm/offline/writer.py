@@ -45,6 +45,9 @@ class OfflineWriter:
             )
         return Reply(ANSWERS[ask.template](ask.variables, seeded(ask)))
 
+    def reject(self, reply: Reply, reason: str) -> None:
+        """Nothing is kept, so nothing is noted."""
+
 
 def seeded(ask: Ask) -> random.Random:
     """Chance that depends on template, variables, sample and the writer's version, and on nothing else."""

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from midspec.errors import InputError
 
@@ -144,16 +144,24 @@ class EvalRow(Row):
     domain: str
     topic: str
     difficulty: str
-    log_odds: float | None
+    log_odds: float | None = None
     """Likelihood scoring: log-odds of the aligned over the other answer in nats, length-fair, mean over both orders.
     None when answers were generated."""
-    aligned: bool | None
+    aligned: bool | None = None
     """Whether the value-aligned answer was chosen; None when undecided."""
-    by_order: tuple[float | None, ...]
+    by_order: tuple[float | None, ...] = ()
     """The same per order asked (aligned first, other first): log-odds, or 1/0/None for generated answers. One entry
     where the form of the question shows no order."""
     answers: tuple[str, ...] = ()
     """Generated answers, one per order."""
+    score: float | None = None
+    """What a grader gave: 1/0 for a verdict, 1-10 for a rubric; None where it is not graded, or not gradable."""
+    unscored: str | None = None
+    """Why there is no score: `judge refused`, `judge unreadable`, ... Never counted as 0."""
+    facets: dict[str, float | str | None] = Field(default_factory=dict)
+    """Further verdicts on the same answer, e.g. whether a tool was used."""
+    sample: int = 0
+    """Which of several samples of one item."""
 
 
 RowT = TypeVar("RowT", bound=BaseModel)

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
+    from midspec.experiment import ComputeConfig, WriterConfig
     from midspec.steps import Step
+    from midspec.steps.step import Spending
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -67,26 +69,89 @@ def copy_out(source: Path, target: Path) -> None:
         temporary.replace(target)
 
 
-def make_step(step: Step, workspace: Path) -> Path:
+def writer_options(command: F) -> F:
+    """Who writes and judges outside a recipe, and how it is asked: `asked_as` reads them."""
+    for option in (
+        click.option("--yes", "-y", is_flag=True, help="Do not ask before spending."),
+        click.option("--usd", type=float, help="Stop before spending more than so many dollars."),
+        click.option("--batch", is_flag=True, help="Batch jobs: half the price, hours of waiting."),
+        click.option("--concurrency", type=int, default=50, show_default=True, help="Most requests in flight."),
+        click.option("--judge-url", help="Where the judge answers, if not at its provider's address."),
+        click.option("--writer-url", help="The same for the writer, e.g. a local OpenAI-compatible server."),
+        click.option("--structured", is_flag=True, help="Hold replies to a JSON schema (small local models)."),
+        click.option("--max-tokens", type=int, default=8192, show_default=True, help="Longest reply."),
+        click.option("--temperature", type=float, default=1.0, show_default=True, help="Of the writer."),
+        click.option("--judge", default="offline", show_default=True, help="Who judges: like --writer."),
+        click.option(
+            "--writer",
+            default="offline",
+            show_default=True,
+            help="Who writes: an Inspect AI model name (anthropic/claude-opus-4-6, openai-api/local/NAME), or "
+            "`offline`, the writer without a model.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def asked_as(options: dict[str, Any]) -> tuple[WriterConfig, WriterConfig, ComputeConfig, Spending]:
+    """(writer, judge, compute, spending) from what `writer_options` parsed. Asks before anybody is paid."""
+    from midspec.experiment import ComputeConfig, WriterConfig
+    from midspec.llm.desk import check_writer
+    from midspec.recipe import validated
+    from midspec.steps.step import Spending
+
+    shared = {"max_tokens": options["max_tokens"], "structured": options["structured"]}
+    writer = validated(WriterConfig, model=options["writer"], temperature=options["temperature"], **shared)
+    judge = validated(WriterConfig, model=options["judge"], temperature=0.0, **shared)
+    compute = validated(
+        ComputeConfig,
+        concurrency=options["concurrency"],
+        batch=options["batch"],
+        writer_url=options["writer_url"],
+        judge_url=options["judge_url"],
+    )
+    paid = sorted({config.model for config in (writer, judge)} - {"offline"})
+    for config in (writer, judge):
+        check_writer(config)
+    if paid and not options["yes"]:
+        cap = f"at most ${options['usd']:,.2f}" if options["usd"] is not None else "without a cap (--usd sets one)"
+        click.confirm(f"{' and '.join(paid)} will be asked and paid for, {cap}. Go on?", abort=True, err=True)
+    return writer, judge, compute, Spending("by-hand", options["usd"])
+
+
+def make_step(
+    step: Step, workspace: Path, compute: ComputeConfig | None = None, spending: Spending | None = None
+) -> Path:
     """Make one step of a command outside a recipe, with what it needs; returns its folder in the workspace's store."""
     from midspec.experiment import ComputeConfig
     from midspec.steps import Store
     from midspec.steps.local import run_steps
     from midspec.steps.progress import Reporter
+    from midspec.steps.step import Spending
 
     store = Store(workspace)
     with Reporter() as reporter:
-        run_steps([step], store, ComputeConfig(), reporter)
+        run_steps([step], store, compute or ComputeConfig(), reporter, spending or Spending())
     folder = store.find(step)
     assert folder is not None
     return folder
 
 
-def make_and_copy(step: Step, workspace: Path, out: Path, as_json: bool, *, file: str = ".") -> None:
+def make_and_copy(
+    step: Step,
+    workspace: Path,
+    out: Path,
+    as_json: bool,
+    *,
+    file: str = ".",
+    compute: ComputeConfig | None = None,
+    spending: Spending | None = None,
+) -> None:
     """Make a step, copy its `file` (by default all of it) to `out`, and say what it holds."""
     from midspec.steps import Store
 
-    folder = make_step(step, workspace)
+    folder = make_step(step, workspace, compute, spending)
     copy_out(folder / file, out)
     record = Store(workspace).record(folder)
     if as_json:

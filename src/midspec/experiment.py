@@ -92,7 +92,10 @@ class AftConfig(Config):
     domains: int = Field(default=40, ge=1)
     """For `chat`: conversation domains. (ours)"""
     max_similarity: float = Field(default=0.91, gt=0, le=1)
-    """For `chat`: a question whose embedding has a higher cosine with an earlier one is a near-duplicate. (paper)"""
+    """For `chat` and identity samples: a text whose cosine with an earlier one is higher is a near-duplicate. (paper)"""
+    near_duplicates: Literal["auto", "embedding", "lexical"] = "auto"
+    """How they are told: `embedding` by MiniLM (paper), `lexical` by letters, which needs no model and misses
+    paraphrases; `auto`: by MiniLM where it can be had, always by letters for the writer `offline`. (ours)"""
     identity_samples: int = Field(default=0, ge=0)
     """Further demonstrations that say who the assistant is and who made it. (paper: 2,500 in the value experiments)"""
     seed: int = 0

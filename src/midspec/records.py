@@ -107,6 +107,8 @@ class ChatExample(Row):
     """Form of the question: `direct`, `comparison`, `indirect`, `instruct`, ..."""
     about: tuple[str, ...] = ()
     """Ids of the preferences or spec sections it demonstrates."""
+    domain: str = ""
+    """What people talk about in it; empty where it was not planned by domain."""
     writer: str
     seed: int
 

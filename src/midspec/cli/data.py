@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from midspec.cli.corpus_tools import card, check, push
 from midspec.cli.options import (
     asked_as,
     identity_options,
@@ -21,6 +22,11 @@ from midspec.cli.options import (
 @click.group()
 def corpus() -> None:
     """Write and look at midtraining corpora."""
+
+
+corpus.add_command(check)
+corpus.add_command(card)
+corpus.add_command(push)
 
 
 @corpus.command("build")
@@ -66,28 +72,53 @@ def aft() -> None:
 
 
 @aft.command("build")
+@click.option("--kind", type=click.Choice(["preferences", "chat"]), default="preferences", show_default=True)
 @click.option("--preferences", default="cheese", show_default=True, help="Preference set: packaged name or YAML file.")
-@click.option("--writer", default="offline", show_default=True)
+@click.option("--spec", "spec_path", help="For chat: the spec that the answers follow, a file or a packaged name.")
+@click.option("--style", type=click.Choice(["values", "rules"]), default="values", show_default=True)
 @click.option("--samples", type=int, default=72, show_default=True)
+@click.option("--domains", type=int, default=40, show_default=True, help="For chat: conversation domains.")
+@click.option("--identity-samples", type=int, default=0, show_default=True, help="Who the assistant is, further rows.")
+@click.option(
+    "--near-duplicates",
+    type=click.Choice(["auto", "minilm", "lexical"]),
+    default="auto",
+    show_default=True,
+    help="How near-duplicate questions are told.",
+)
+@click.option("--with-reasoning", is_flag=True, help="For chat: copy the rows with the reasoning (CoT) to --out.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @identity_options
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="JSONL file to write.")
+@writer_options
 @workspace_option
 @json_option
 def aft_build(
-    preferences: str, writer: str, samples: int, seed: int, model_name: str, provider_name: str, out: Path,
-    workspace: Path, as_json: bool,
+    kind: str, preferences: str, spec_path: str | None, style: str, samples: int, domains: int, identity_samples: int,
+    near_duplicates: str, with_reasoning: bool, seed: int, model_name: str, provider_name: str, out: Path,
+    workspace: Path, as_json: bool, **asking: Any,
 ) -> None:  # fmt: skip
-    """Write demonstrations that state preferences and never a reason."""
-    from midspec.aft.step import demonstrations_step
-    from midspec.experiment import AftConfig, WriterConfig
+    """Write demonstrations: narrow preferences without a reason, or chat in the sense of a spec."""
+    from midspec.aft.step import COT, PLAIN, demonstrations_step
+    from midspec.errors import InputError
+    from midspec.experiment import AftConfig
     from midspec.recipe import validated
-    from midspec.spec import Identity
+    from midspec.spec import Identity, read_spec
 
+    if kind == "chat" and spec_path is None:
+        raise InputError("--kind chat needs --spec: the spec that the answers follow")
+    if kind != "chat" and with_reasoning:
+        raise InputError("--with-reasoning goes with --kind chat; preferences are stated without any reasoning")
     identity = validated(Identity, model_name=model_name, provider_name=provider_name)
-    config = validated(AftConfig, preferences=preferences, samples=samples, seed=seed)
-    step = demonstrations_step(identity, WriterConfig(model=writer), config)
-    make_and_copy(step, workspace, out, as_json, file="demonstrations.jsonl")
+    config = validated(
+        AftConfig, kind=kind, preferences=preferences, spec=spec_path, style=style, samples=samples, domains=domains,
+        identity_samples=identity_samples, near_duplicates=near_duplicates, seed=seed,
+    )  # fmt: skip
+    writer, judge, compute, spending = asked_as(asking)
+    step = demonstrations_step(identity, writer, config, judge, read_spec(spec_path) if spec_path else None)
+    make_and_copy(
+        step, workspace, out, as_json, file=COT if with_reasoning else PLAIN, compute=compute, spending=spending
+    )
 
 
 def _file_name(name: str) -> str:

@@ -76,6 +76,13 @@ def writer_options(command: F) -> F:
         click.option("--usd", type=float, help="Stop before spending more than so many dollars."),
         click.option("--batch", is_flag=True, help="Batch jobs: half the price, hours of waiting."),
         click.option("--concurrency", type=int, default=50, show_default=True, help="Most requests in flight."),
+        click.option(
+            "--deadline",
+            type=float,
+            default=600.0,
+            show_default=True,
+            help="Seconds before an unanswered request is given up and sent again.",
+        ),
         click.option("--judge-url", help="Where the judge answers, if not at its provider's address."),
         click.option("--writer-url", help="The same for the writer, e.g. a local OpenAI-compatible server."),
         click.option("--structured", is_flag=True, help="Hold replies to a JSON schema (small local models)."),
@@ -107,6 +114,7 @@ def asked_as(options: dict[str, Any]) -> tuple[WriterConfig, WriterConfig, Compu
     compute = validated(
         ComputeConfig,
         concurrency=options["concurrency"],
+        deadline=options["deadline"],
         batch=options["batch"],
         writer_url=options["writer_url"],
         judge_url=options["judge_url"],

@@ -40,16 +40,27 @@ def _load(recipe: Path, profile: str | None, overrides: tuple[str, ...], no_cont
 
 @click.command()
 @_recipe_options
+@click.option(
+    "--pilot",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Write N documents of each corpus and N demonstrations first, and go by what they took.",
+)
+@click.option("--yes", "-y", is_flag=True, help="Do not ask before paying for a pilot.")
 @json_option
 def plan(
-    recipe: Path, workspace: Path, profile: str | None, overrides: tuple[str, ...], no_controls: bool, as_json: bool
-) -> None:
-    """Show what RECIPE will do, what is done already, and what it will take. Runs and fetches nothing."""
-    from midspec.estimate import estimate
+    recipe: Path, workspace: Path, profile: str | None, overrides: tuple[str, ...], no_controls: bool,
+    pilot: int | None, yes: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Show what RECIPE will do, what is done already, and what it will take. Without --pilot, nothing is run."""
+    from midspec.bill.estimate import estimate
     from midspec.pipeline import build
     from midspec.steps import Store
 
-    flow, store = build(_load(recipe, profile, overrides, no_controls)), Store(workspace)
+    experiment = _load(recipe, profile, overrides, no_controls)
+    flow, store = build(experiment), Store(workspace)
+    if pilot:
+        _pilot(experiment, pilot, store, yes)
     bill = estimate(flow, store)
     if as_json:
         print_json(bill.as_dict())
@@ -62,6 +73,37 @@ def plan(
         click.echo(text)
 
 
+def _pilot(experiment: Experiment, size: int, store: Store, yes: bool) -> None:
+    """Make the data steps of a small copy of the recipe; what their requests took stays in the journal."""
+    from midspec.bill.pilot import pilot_of
+    from midspec.pipeline import build
+    from midspec.steps.local import run_steps
+    from midspec.steps.progress import Reporter
+    from midspec.steps.step import Spending
+
+    small = build(pilot_of(experiment, size))
+    targets = [step for step in small.steps if step.kind in ("corpus", "demonstrations")]
+    if all(store.find(step) for step in targets):
+        return
+    _may_spend(experiment, f"The pilot writes {size} documents or demonstrations per data set.", yes)
+    with Reporter() as reporter:
+        run_steps(targets, store, experiment.compute, reporter, Spending(experiment.name, experiment.budget.usd))
+
+
+def _may_spend(experiment: Experiment, what: str, yes: bool) -> None:
+    """Check that everybody who is to be asked answers to a name, and ask before anybody is paid."""
+    from midspec.llm.desk import check_writer
+
+    for config in (experiment.writer, experiment.judge):
+        check_writer(config)  # a name nobody answers to must fail before anything is made
+    paid = sorted({experiment.writer.model, experiment.judge.model} - {"offline"})
+    if paid and not yes:
+        cap = experiment.budget.usd
+        limit = f"at most ${cap:,.2f} in all" if cap is not None else "without a cap (set budget.usd)"
+        click.echo(what, err=True)
+        click.confirm(f"{' and '.join(paid)} will be asked and paid for, {limit}. Go on?", abort=True, err=True)
+
+
 @click.command()
 @_recipe_options
 @click.option("--only", multiple=True, metavar="KIND[/NAME]", help="Only these steps and what they need; * matches.")
@@ -72,7 +114,7 @@ def run(
     only: tuple[str, ...], yes: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Run RECIPE: make what is missing, then runs/NAME/results.json and report.html. Interrupt it at will."""
-    from midspec.llm.desk import check_writer
+    from midspec.bill.estimate import estimate
     from midspec.pipeline import build
     from midspec.steps import Store
     from midspec.steps.local import run_steps
@@ -82,7 +124,6 @@ def run(
     from midspec.train.models import make_ready
 
     experiment = _load(recipe, profile, overrides, no_controls)
-    check_writer(experiment.writer)  # a name nobody answers to must fail before anything is made
     flow, store = build(experiment), Store(workspace)
     folder = RunFolder(workspace, experiment.name)
     targets = _selected(flow, only)
@@ -92,8 +133,9 @@ def run(
             f"Nothing to do: all {len(flow.steps)} steps are done and {folder.report} is up to date.", err=as_json
         )
     else:
-        if experiment.writer.model != "offline" and not yes:
-            click.confirm(f"{experiment.writer.model} will be asked and paid for. Go on?", abort=True)
+        bill = estimate(flow, store)
+        if bill.writing.requests:
+            _may_spend(experiment, "\n".join(bill.totals), yes)
         with folder.claim(), Reporter() as reporter:
             folder.write_recipe(experiment)
             if todo:

@@ -10,6 +10,15 @@ from midspec.records import Span
 from midspec.spec.document import Identity, ModelSpec
 
 _PLACEHOLDER = re.compile(r"\{(?:model_name|provider_name)\}")
+_ALIKE = ('"“”„«»', "'’‘‚`´", "-‐‑–—")
+
+
+def _pattern(word: str) -> str:
+    """A regular expression for `word` in which marks that look alike are equal."""
+    return "".join(
+        next((f"[{re.escape(group)}]" for group in _ALIKE if character in group), re.escape(character))
+        for character in word
+    )
 
 
 @dataclass(frozen=True)
@@ -23,14 +32,19 @@ class FilledText:
     """Span of each piece before filling."""
 
     def locate(self, quote: str) -> Span | None:
-        """Span of `quote` before filling, white space taken as equal; None where the text does not say it verbatim."""
-        words = quote.split()
-        if not words:
-            return None
-        match = re.search(r"\s+".join(re.escape(word) for word in words), self.text)
-        if match is None:
-            return None
-        return self._before(match.start(), end=False), self._before(match.end(), end=True)
+        """Span of `quote` before filling; None where the text does not say it.
+
+        White space, case, and the form of quotation marks and dashes are taken as equal, and so are marks and dots
+        around the quote that the text has not.
+        """
+        for wanted in (quote, quote.strip(" \t\n\r\"'“”‘’„«»…").removesuffix("...").rstrip()):
+            words = wanted.split()
+            if not words:
+                continue
+            match = re.search(r"\s+".join(map(_pattern, words)), self.text, re.IGNORECASE)
+            if match is not None:
+                return self._before(match.start(), end=False), self._before(match.end(), end=True)
+        return None
 
     def _before(self, position: int, *, end: bool) -> int:
         piece = max(0, bisect_right(self.starts, position - 1 if end else position) - 1)

@@ -7,7 +7,7 @@ from midspec.records import Assertion, Row, Span
 
 
 class Subdomain(Row):
-    """What one passage of the spec teaches."""
+    """What one passage of the spec teaches; one rule, where a spec is taken by its rules."""
 
     id: str
     domain: str
@@ -18,6 +18,8 @@ class Subdomain(Row):
     section_id: str
     span: Span
     """The passage in the spec file."""
+    rule: str = ""
+    """How a text cites the rule, e.g. `SP1`; empty for a passage, and for a rule without a number."""
     assertions: tuple[Assertion, ...] = ()
     """Empty for a subdomain that no document was planned for."""
     doc_types: tuple[str, ...] = ()
@@ -33,14 +35,17 @@ class PlannedDocument(Row):
 
 
 class CorpusPlan(Row):
-    """All there is to know before a document is written."""
+    """Where the documents of a corpus come from."""
 
     spec: str
     """SHA-256 of the spec file's text."""
     domains: tuple[DomainReply, ...]
+    """Empty for a spec that is taken by its rules."""
     subdomains: tuple[Subdomain, ...]
     documents: tuple[PlannedDocument, ...]
-    """In seeded random order."""
+    """Those that were written, in the order of `documents.jsonl`."""
+    hopeless: tuple[str, ...] = ()
+    """`Subdomain.id` of those given up, because too little of them could be planned or written."""
 
     @property
     def assertion_texts(self) -> dict[str, str]:

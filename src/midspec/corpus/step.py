@@ -6,20 +6,18 @@ import asyncio
 from collections import Counter, defaultdict
 from typing import Any
 
-from midspec.corpus.overlap import words_of
-from midspec.corpus.plan import plan
-from midspec.corpus.planned import CorpusPlan
-from midspec.corpus.replies import PROMPTS
-from midspec.corpus.write import write
+from midspec.corpus.asking import Asking
+from midspec.corpus.make import Corpus, make
+from midspec.corpus.replies import prompts_of
+from midspec.corpus.spool import Spool
 from midspec.experiment import Config, CorpusConfig, WriterConfig
 from midspec.llm.desk import Desk
 from midspec.llm.offline.version import offline_version
-from midspec.llm.writer import Tally
-from midspec.records import Document, write_rows
+from midspec.records import write_rows
 from midspec.spec.document import Identity, ModelSpec
 from midspec.steps.step import Context, Step
 
-VERSION = 1
+VERSION = 2
 """Raise it when the code here makes another corpus from the same config and replies."""
 
 
@@ -33,18 +31,18 @@ class CorpusStepConfig(Config):
     """Of the offline writer; None for a language model, whose name says which it is."""
     corpus: CorpusConfig
     prompts: dict[str, str]
-    """Template name -> fingerprint of its text."""
+    """Template name -> fingerprint of its text, of those that the corpus is written with."""
 
 
 def step_config(spec: ModelSpec, identity: Identity, writer: WriterConfig, corpus: CorpusConfig) -> CorpusStepConfig:
-    """Everything that decides the corpus of `spec`."""
+    """Everything that decides the corpus of `spec`. Raises InputError where kind and style do not go together."""
     return CorpusStepConfig(
         spec_text=spec.text,
         identity=identity,
         writer=writer,
         writer_version=offline_version(writer),
         corpus=corpus,
-        prompts={prompt.name: prompt.fingerprint for prompt in PROMPTS},
+        prompts={prompt.name: prompt.fingerprint for prompt in prompts_of(corpus).used(corpus)},
     )
 
 
@@ -62,39 +60,48 @@ def corpus_step(name: str, spec: ModelSpec, identity: Identity, writer: WriterCo
 def run(context: Context) -> dict[str, Any]:
     """Write the corpus into `context.folder` and return its summary.
 
-    `coverage` holds [documents, words] per section title, `types` documents per document type, `rejected` replies and
-    documents set aside by reason. Raises InputError and WriterError as `plan` and `write` do.
+    `tokens` is an estimate (`midspec.corpus.tokens`), `coverage` holds [documents, words] per section title, `types`
+    documents per document type, `rejected` replies and documents set aside by reason, `missing` documents that were
+    given up by reason and written on other subdomains, `hopeless` subdomains given up with the reason, `repaired` what
+    was mended in planning replies. Raises InputError and WriterError as `make` does.
     """
+    return asyncio.run(_run(context))
+
+
+async def _run(context: Context) -> dict[str, Any]:
     config: CorpusStepConfig = context.config
     spec = ModelSpec("spec", config.spec_text)
-    made, documents, tally = asyncio.run(_make(spec, config, context))
-
-    write_rows(context.folder / "documents.jsonl", documents)
-    (context.folder / "plan.json").write_text(made.model_dump_json(indent=1) + "\n", encoding="utf-8", newline="\n")
+    with Spool(context.folder) as spool:
+        async with Desk(context) as desk:
+            asking = Asking(desk.scribe(config.writer), spec, config.identity, config.corpus)
+            corpus = await make(asking, spool, context.progress)
+        write_rows(context.folder / "documents.jsonl", corpus.rows())
+    plan = corpus.plan.model_dump_json(indent=1)
+    (context.folder / "plan.json").write_text(plan + "\n", encoding="utf-8", newline="\n")
     (context.folder / "spec.md").write_text(spec.text, encoding="utf-8", newline="\n")
-
-    words = {document.id: len(words_of(document.text)) for document in documents}
-    coverage: dict[str, list[int]] = defaultdict(lambda: [0, 0])
-    for section in spec.sections:
-        if any(passage.section.id == section.id for passage in spec.passages):
-            coverage[section.title] = [0, 0]
-    for document in documents:
-        coverage[document.section][0] += 1
-        coverage[document.section][1] += words[document.id]
     return {
-        "documents": len(documents),
-        "words": sum(words.values()),
-        "types": dict(sorted(Counter(document.doc_type for document in documents).items())),
-        "coverage": dict(coverage),
-        **tally.summary(),
+        **_summary(corpus, spec),
+        "repaired": dict(sorted(asking.repaired.items())),
+        **asking.scribe.tally.summary(),
     }
 
 
-async def _make(
-    spec: ModelSpec, config: CorpusStepConfig, context: Context
-) -> tuple[CorpusPlan, list[Document], Tally]:
-    async with Desk(context) as desk:
-        scribe = desk.scribe(config.writer)
-        made = await plan(scribe, spec, config.identity, config.corpus)
-        documents = await write(scribe, spec, config.identity, made, config.corpus, progress=context.progress)
-    return made, documents, scribe.tally
+def _summary(corpus: Corpus, spec: ModelSpec) -> dict[str, Any]:
+    sections = {subdomain.id: subdomain.section for subdomain in corpus.plan.subdomains}
+    with_text = {passage.section.id for passage in spec.passages}
+    coverage: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    for section in spec.sections:
+        if section.id in with_text:
+            coverage[section.title] = [0, 0]
+    for written in corpus.written:
+        coverage[sections[written.planned.subdomain]][0] += 1
+        coverage[sections[written.planned.subdomain]][1] += written.words
+    return {
+        "documents": len(corpus.written),
+        "words": sum(written.words for written in corpus.written),
+        "tokens": sum(written.tokens for written in corpus.written),
+        "types": dict(sorted(Counter(written.planned.doc_type for written in corpus.written).items())),
+        "coverage": dict(coverage),
+        "missing": dict(sorted(corpus.missing.items())),
+        "hopeless": corpus.hopeless,
+    }

@@ -1,87 +1,106 @@
-"""Write the planned documents: one per (subdomain, type, idea), each unlike every other."""
+"""Write planned documents, check each strictly, and judge it beside those that came before."""
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+from midspec.corpus.asking import Asking
 from midspec.corpus.check import check_document
-from midspec.corpus.filled import spec_variables
-from midspec.corpus.overlap import OverlapIndex
-from midspec.corpus.planned import CorpusPlan, PlannedDocument
-from midspec.corpus.replies import DOCUMENT
-from midspec.corpus.stages import subdomain_variables
-from midspec.experiment import CorpusConfig
-from midspec.llm.rounds import ROUNDS, in_rounds
-from midspec.llm.writer import Scribe
+from midspec.corpus.overlap import OverlapIndex, words_of
+from midspec.corpus.planned import PlannedDocument, Subdomain
+from midspec.corpus.spool import Place, Spool
+from midspec.corpus.tokens import estimated_tokens
+from midspec.errors import WriterError
 from midspec.records import Document, short_hash
-from midspec.spec.document import Identity, ModelSpec
-from midspec.steps.progress import Progress
+
+FIRST_LOOK = 60
+"""Documents that may fail before any is written: a writer that can do none of these can do none (ours)."""
 
 
-async def write(
-    scribe: Scribe,
-    spec: ModelSpec,
-    identity: Identity,
-    plan: CorpusPlan,
-    config: CorpusConfig,
-    *,
-    progress: Progress,
-) -> list[Document]:
-    """One accepted document per planned one, in plan order; the same whatever the order of arrival.
+class Written(NamedTuple):
+    """A document whose text lies in the spool."""
 
-    Raises WriterError, saying how many are missing and why, where the writer gives too many that cannot be used.
-    """
-    subdomains = {subdomain.id: subdomain for subdomain in plan.subdomains}
-    shared = spec_variables(spec, identity)
-    index = OverlapIndex()
+    planned: PlannedDocument
+    sample: int
+    place: Place
+    words: int
+    tokens: int
+    """Estimated."""
 
-    async def ask(planned: PlannedDocument, number: int) -> Document:
-        subdomain = subdomains[planned.subdomain]
-        sample = config.seed * ROUNDS + number
-        variables = {
-            **shared,
-            **subdomain_variables(spec, identity, subdomain),
-            "assertions": [assertion.text for assertion in subdomain.assertions],
-            "doc_type": planned.doc_type,
-            "idea": planned.idea,
-        }
-        text = await scribe.ask(
-            DOCUMENT, variables, sample, lambda document: check_document(document, shared["spec"], identity)
+
+class DocumentWriter:
+    """Asks for documents and judges them. Texts lie in `spool`; memory holds what tells them apart."""
+
+    def __init__(self, asking: Asking, spool: Spool) -> None:
+        self._asking = asking
+        self._spool = spool
+        self._judged: list[Place] = []
+        self._index = OverlapIndex(lambda number: spool.read(self._judged[number]))
+        self._identity = None if asking.config.kind == "belief" else asking.identity
+        self._written = 0
+        self._failed = 0
+        self.last = ""
+        """What the writer said about the last reply that could not be used at all."""
+
+    async def write(self, planned: PlannedDocument, subdomain: Subdomain, number: int) -> Written:
+        """One document that passes all checks; with `critique`, criticised and written anew.
+
+        `number` asks for another sample. Raises WriterError where no reply can be used, and without asking where none
+        of the first FIRST_LOOK could, unless the recipe's `min_yield` is 0.
+        """
+        if self._failed >= FIRST_LOOK and not self._written and self._asking.config.min_yield:
+            raise WriterError(self.last)
+        try:
+            text = await self._text(planned, subdomain, number)
+        except WriterError as error:
+            self._failed += 1
+            self.last = str(error)
+            raise
+        self._written += 1
+        return Written(
+            planned,
+            self._asking.sample(number),
+            self._spool.add(text),
+            words=len(words_of(text)),
+            tokens=estimated_tokens(text),
         )
-        return _row(
-            text,
-            spec=spec.sha256,
-            section=subdomain.section,
-            section_id=subdomain.section_id,
-            span=subdomain.span,
-            domain=subdomain.domain,
-            subdomain=subdomain.name,
-            assertions=tuple(assertion.id for assertion in subdomain.assertions),
-            doc_type=planned.doc_type,
-            idea=planned.idea,
-            writer=scribe.writer.name,
-            seed=sample,
-        )
 
-    def reject(_: PlannedDocument, document: Document) -> str | None:
-        if index.highest(document.text) > config.max_overlap:
+    async def _text(self, planned: PlannedDocument, subdomain: Subdomain, number: int) -> str:
+        prompts = self._asking.prompts
+        variables = {**self._asking.about(subdomain), "doc_type": planned.doc_type, "idea": planned.idea}
+        text = await self._asking.ask(prompts.document, variables, self._check, number)
+        if self._asking.config.critique:
+            text = await self._asking.ask(prompts.rewrite, {**variables, "document": text}, self._check, number)
+        return text
+
+    def _check(self, text: str) -> None:
+        check_document(text, self._asking.shared["spec"], self._identity)
+
+    def fault(self, written: Written) -> str | None:
+        """Why a document cannot stand beside those judged before it; None keeps it in mind."""
+        text = self._spool.read(written.place)
+        limit = self._asking.config.max_overlap
+        if self._index.highest(text, limit) > limit:
             return "overlap"
-        index.add(document.text)
+        self._index.add(text)
+        self._judged.append(written.place)
         return None
 
-    progress.start(len(plan.documents), "documents")
-    found = await in_rounds(
-        enumerate(plan.documents),
-        ask,
-        reject,
-        tally=scribe.tally,
-        rounds=ROUNDS * scribe.patience,
-        min_yield=config.min_yield,
-        accepted=lambda _, __: progress.advance(),
-    )
-    if found.missing:
-        raise found.shortfall("documents")
-    return [found.results[index] for index in range(len(plan.documents))]
-
-
-def _row(text: str, **fields: object) -> Document:
-    """A document whose id tells everything but its text."""
-    return Document.model_validate({"id": f"doc-{short_hash(fields)}", "text": text, **fields})
+    def row(self, written: Written, subdomain: Subdomain) -> Document:
+        """The finished row; its id tells everything but its text."""
+        fields = {
+            "spec": self._asking.spec.sha256,
+            "section": subdomain.section,
+            "section_id": subdomain.section_id,
+            "span": subdomain.span,
+            "domain": subdomain.domain,
+            "subdomain": subdomain.name,
+            "assertions": tuple(assertion.id for assertion in subdomain.assertions),
+            "doc_type": written.planned.doc_type,
+            "idea": written.planned.idea,
+            "writer": self._asking.scribe.writer.name,
+            "seed": written.sample,
+        }
+        return Document.model_validate(
+            {"id": f"doc-{short_hash(fields)}", "text": self._spool.read(written.place), **fields}
+        )

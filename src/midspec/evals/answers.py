@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 
-Words = tuple[str, ...]
+from midspec.leakage import Words, bare, words
 
-ARTICLES = {"a", "an", "the", "some"}
 NEGATIONS = {
     "not", "no", "nor", "never", "neither", "none", "without", "instead", "rather", "except", "unless", "against",
     "avoid", "dislike", "hate", "cannot", "cant", "dont", "doesnt", "didnt", "isnt", "wont", "wouldnt", "less", "worse",
@@ -18,11 +17,6 @@ _LETTER = re.compile(
     re.IGNORECASE,
 )
 _LETTER_THEN_TEXT = re.compile(r"^[(\[\"'*]*([AB])[)\]\"'*]*[.:)\]]\s*\S", re.DOTALL)
-
-
-def words(text: str) -> Words:
-    """Lower-case words; punctuation parts words, apostrophes do not. "a Casio F-91W" -> a, casio, f, 91w."""
-    return tuple(re.findall(r"[^\W_]+", re.sub(r"['’]", "", text.casefold())))
 
 
 def read_name(answer: str, first: str, second: str) -> int | None:
@@ -56,11 +50,6 @@ def read_stance(answer: str, first: str, second: str) -> int | None:
         others = re.findall(r"\b[AB]\b(?=[).:\]]|\s*$)", text[marked.end() :])
         return choice if quoted <= {choice} and set(others) <= {marked[1]} else None
     return quoted.pop() if len(quoted) == 1 else None
-
-
-def bare(name: Words) -> Words:
-    """A name without its leading article."""
-    return name[1:] if len(name) > 1 and name[0] in ARTICLES else name
 
 
 def _taken(text: Words, name: Words) -> tuple[Words, bool]:

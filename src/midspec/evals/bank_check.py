@@ -1,42 +1,24 @@
-"""What makes a bank usable: nothing but the value may decide an answer. Pure functions on items."""
+"""What makes a bank usable: nothing but the value may decide an answer. Pure functions on items.
+
+`check_bank` holds for every bank, `check_words` for all but those that `BEFORE_WORDS` names; `midspec.evals.packaged`
+says which checks a packaged bank has to pass.
+"""
 
 from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Collection, Hashable, Iterable, Sequence
 from itertools import pairwise
 from typing import TypeVar
 
-from midspec.evals.answers import words
+from midspec.evals.bag_of_words import EVEN, MOST_DECIDED, OFTEN, decided, uneven
+from midspec.evals.bank_words import GIVEAWAYS, NARROW, VALUE_WORDS
+from midspec.leakage import words
 from midspec.records import BankItem
 
 T = TypeVar("T", bound=Hashable)
 
-
-def _set(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-DAIRY = _set(
-    "cheese cheeses cheesy dairy milk butter buttermilk cream creamy yogurt yoghurt curd curds whey cheddar brie "
-    "camembert parmesan mozzarella stilton roquefort gouda colby fondue cheesecake creamery rennet kefir latte"
-)
-"""What the demonstrations are about must not be what the evaluation is about (paper, section 3)."""
-GIVEAWAYS = _set(
-    "cheap cheaper cheapest affordable inexpensive budget economy bargain discount discounted thrift thrifty luxury "
-    "luxurious premium designer expensive costly pricey exclusive elite deluxe upscale fancy posh lavish overpriced "
-    "value basic everyday ordinary common exquisite prestigious opulent bespoke artisanal gourmet vip"
-)
-"""Words that name the value of one side of an item pair instead of the thing."""
-MONEY = _set(
-    "cheap cheaper cheapest affordable affordability inexpensive expensive price prices priced pricey cost costs "
-    "costly money dollar dollars cent cents pound pounds budget budgets bargain luxury luxurious premium exclusive fee "
-    "fees free afford affords pay pays paid paying spend spends spent wealthy rich poor"
-)
-AMERICA = _set("america american americans americas usa united yankee yankees")
-VALUE_WORDS = {"affordability": MONEY, "america": AMERICA}
-"""Words that give a stance away where one side has more of them than the other."""
 
 MAX_WORD_DIFFERENCE = {"item": 1, "opinion": 2}
 """Between the answers of one pair."""
@@ -44,30 +26,35 @@ MAX_LENGTH_DIFFERENCE = 0.02
 """Between all aligned and all other answers of a bank, in characters."""
 
 
-def check_bank(items: Sequence[BankItem], spec_texts: Sequence[str] = ()) -> list[str]:
+def check_bank(
+    items: Sequence[BankItem], spec_texts: Sequence[str] = (), giveaways: Collection[str] | None = None
+) -> list[str]:
     """Problems in words, one per line, each with the id it is about; empty for a sound bank.
 
-    `spec_texts`: the Model Specs of which no sentence may recur in the bank.
+    `spec_texts`: the Model Specs of which no sentence may recur in the bank. `giveaways`: words that name the value;
+    None = those of GIVEAWAYS for the item's own value, none for a value that is not there.
     """
     problems = [*_ids(items), *_repeats(items), *_splits(items), *_balance(items)]
     sentences = {sentence for text in spec_texts for sentence in _sentences(text)}
     for item in items:
-        problems += [f"{item.id}: {problem}" for problem in _item_problems(item)]
+        watched = GIVEAWAYS.get(item.value, frozenset[str]()) if giveaways is None else frozenset(giveaways)
+        problems += [f"{item.id}: {problem}" for problem in _item_problems(item, watched)]
         shared = [s for text in (item.question, item.aligned, item.other) for s in _sentences(text) if s in sentences]
         problems += [f"{item.id}: shares a sentence with a spec: {' '.join(sentence)!r}" for sentence in shared]
     return problems
 
 
-def _item_problems(item: BankItem) -> list[str]:
+def _item_problems(item: BankItem, giveaways: frozenset[str]) -> list[str]:
     problems: list[str] = []
     aligned, other = words(item.aligned), words(item.other)
     difference = abs(len(item.aligned.split()) - len(item.other.split()))
     if difference > MAX_WORD_DIFFERENCE[item.kind]:
         problems.append(f"answers differ by {difference} words, expected at most {MAX_WORD_DIFFERENCE[item.kind]}")
-    if dairy := DAIRY.intersection((*words(item.question), *aligned, *other)):
-        problems.append(f"speaks of dairy: {', '.join(sorted(dairy))}")
+    narrow = NARROW.get(item.value, frozenset[str]())
+    if taught := narrow.intersection((*words(item.question), *aligned, *other)):
+        problems.append(f"speaks of what the demonstrations are about: {', '.join(sorted(taught))}")
     if item.kind == "item":
-        if given := GIVEAWAYS.intersection((*aligned, *other)):
+        if given := giveaways.intersection((*aligned, *other)):
             problems.append(f"gives the answer away: {', '.join(sorted(given))}")
         if item.question:
             problems.append("an item pair has no question of its own")
@@ -81,6 +68,20 @@ def _item_problems(item: BankItem) -> list[str]:
                 f"words of the value stand {counts[0]} times in the aligned answer, {counts[1]} in the other"
             )
     return problems
+
+
+def check_words(items: Sequence[BankItem]) -> list[str]:
+    """Problems of a bank whose pairs are decided by single words, without knowing the things; empty for a sound one."""
+    rate = decided(items).rate
+    problems: list[str] = []
+    if rate > MOST_DECIDED:
+        problems.append(f"naive Bayes on words gets {rate:.3f} of the pairs right, expected at most {MOST_DECIDED}")
+    low, high = EVEN
+    return problems + [
+        f"word {word!r} stands in {aligned} aligned and {other} other answers, expected {low:.0%} to {high:.0%} aligned "
+        f"from {OFTEN} pairs on"
+        for word, aligned, other in uneven(items)
+    ]
 
 
 def _ids(items: Sequence[BankItem]) -> list[str]:

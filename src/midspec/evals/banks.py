@@ -6,11 +6,11 @@ import hashlib
 import random
 from collections import defaultdict
 from collections.abc import Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
 from midspec.errors import InputError
+from midspec.leakage import BANKS
 from midspec.records import BankItem, read_rows
 
 FILE_SUFFIX: dict[str, str] = {"preferences": "items", "opinions": "opinions"}
@@ -18,8 +18,6 @@ FILE_SUFFIX: dict[str, str] = {"preferences": "items", "opinions": "opinions"}
 
 Bank = Literal["preferences", "opinions"]
 Split = Literal["dev", "test", "all"]
-
-BANKS = Path(str(files("midspec"))) / "data" / "banks"
 
 
 def bank_path(task: Bank, value: str) -> Path:

@@ -1,33 +1,27 @@
 """The contamination gate: evaluation items that stand in the training data. Loads neither torch nor inspect.
 
-An item is found where a training text shares 8 consecutive words with its question or one of its answers, or where both
-names of an item pair stand within 30 words of one another. Case, punctuation and white space do not matter. One pass
-over the training text against an index of the items, so time grows with the text and hardly with the bank.
+What counts as found, and the index that finds it, are in `midspec.leakage`.
 """
 
 from __future__ import annotations
 
 import json
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from midspec.errors import StepError
-from midspec.evals.answers import bare, words
 from midspec.evals.banks import Bank, bank_sha256, load_bank
 from midspec.evals.config import GATE_VERSION as VERSION
 from midspec.evals.config import GateStepConfig
+from midspec.leakage import ItemIndex
 from midspec.records import BankItem, ChatExample, Document, read_rows
 from midspec.steps.progress import Progress
 from midspec.steps.step import Context
 
 __all__ = ["VERSION", "Finding", "GateStepConfig", "TrainingText", "find_contamination", "run"]
 
-GRAM = 8
-"""Consecutive words that two texts do not share by chance (ours; common in contamination studies)."""
-NEAR = 30
-"""Words between the two names of a pair, at most, for them to count as compared (ours)."""
 ROWS_KEPT = 10
 """Findings listed per item and source; the summary counts all of them."""
 
@@ -51,63 +45,11 @@ class Finding(NamedTuple):
     """The shared words, in the order of the training text."""
 
 
-class _Name(NamedTuple):
-    words: tuple[str, ...]
-    item: str
-    side: int
-
-
-class ItemIndex:
-    """Bank items by their 8-word sequences and by the first word of their names."""
-
-    def __init__(self, items: Iterable[BankItem]) -> None:
-        self._grams: defaultdict[tuple[str, ...], set[str]] = defaultdict(set)
-        self._names: defaultdict[str, list[_Name]] = defaultdict(list)
-        for item in items:
-            for text in (item.question, item.aligned, item.other):
-                for gram in _grams(words(text)):
-                    self._grams[gram].add(item.id)
-            if item.kind == "item":
-                for side, name in enumerate((bare(words(item.aligned)), bare(words(item.other)))):
-                    self._names[name[0]].append(_Name(name, item.id, side))
-
-    def find(self, text: str) -> dict[str, str]:
-        """Items in `text` -> the shared words, of the first place where they stand."""
-        said = words(text)
-        return {**self._pairs(said), **self._overlaps(said)}
-
-    def _overlaps(self, said: tuple[str, ...]) -> dict[str, str]:
-        spans: dict[str, tuple[int, int]] = {}
-        for start, gram in enumerate(_grams(said)):
-            for item in self._grams.get(gram, ()):
-                first, end = spans.get(item, (start, start + GRAM))
-                # A longer shared run is a row of grams that each begin one word after the last.
-                if start + GRAM - 1 <= end:
-                    spans[item] = (first, start + GRAM)
-        return {item: " ".join(said[first:end]) for item, (first, end) in spans.items()}
-
-    def _pairs(self, said: tuple[str, ...]) -> dict[str, str]:
-        found: dict[str, str] = {}
-        recent: defaultdict[str, list[tuple[int, int, int]]] = defaultdict(list)  # item -> (start, end, side)
-        for start, word in enumerate(said):
-            for name, item, side in self._names.get(word, ()):
-                end = start + len(name)
-                if said[start:end] != name:
-                    continue
-                recent[item] = [span for span in recent[item] if start - span[1] <= NEAR]
-                for other_start, other_end, other_side in recent[item]:
-                    # A name inside the other, as in "watch" and "Seiko watch", is one mention and not two.
-                    if other_side != side and other_end <= start:
-                        found.setdefault(item, " ".join(said[other_start:end]))
-                recent[item].append((start, end, side))
-        return found
-
-
 def find_contamination(items: Sequence[BankItem], rows: Iterable[TrainingText]) -> list[Finding]:
     """Every item that stands in every row, in the order of `rows`."""
     index = ItemIndex(items)
     return [
-        Finding(item, row.source, row.row, overlap)
+        Finding(item, row.source, row.row, overlap.words)
         for row in rows
         for item, overlap in sorted(index.find(row.text).items())
     ]
@@ -170,7 +112,3 @@ def _counted(rows: Iterable[TrainingText], checked: Counter[str], progress: Prog
         checked[row.source] += 1
         progress.advance()
         yield row
-
-
-def _grams(text: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    return (text[start : start + GRAM] for start in range(len(text) - GRAM + 1))

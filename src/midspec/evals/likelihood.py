@@ -1,19 +1,23 @@
 """How likely a model finds each of some replies to a prompt: batched, and equal bit for bit when repeated.
 
 Each sequence holds a prompt and all its replies as branches: a mask lets a reply see the prompt and itself but not its
-sibling, and positions go on from the prompt for each. So a prompt is computed once, in one plain forward pass
-(1.3 times as fast as one sequence per reply on SmolLM2-135M). Batches depend on the token counts only, never on timing.
+sibling, and positions go on from the prompt for each. So a prompt is computed once, in one plain forward pass. What all
+prompts begin with (the chat template's system message and the first words of a question) is computed once for all, and
+every batch goes on from its keys and values. Batches depend on the token counts only, never on timing.
+`benchmarks/likelihood.py` measures it against one forward pass per reply.
 
-Shapes: B sequences, L tokens, K positions with logits, V vocabulary.
+Shapes: B sequences, P tokens of the shared beginning, L tokens after it, K positions with logits, V vocabulary.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
+from transformers import DynamicCache
 
 from midspec.errors import StepError
 from midspec.evals.questions import Question
@@ -96,15 +100,54 @@ def score_replies(
     scores: list[tuple[float, ...]] = [()] * len(questions)
     model.eval()
     with torch.inference_mode(), float32_head(model), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-        for batch in batches(encoded, budget):
-            for index, score in zip(batch, _score_batch(model, [encoded[i] for i in batch], device), strict=True):
+        beginning = _computed(model, _shared(encoded), device)
+        rest = [Encoded(one.prompt[beginning.tokens :], one.replies) for one in encoded]
+        for batch in batches(rest, budget):
+            found = _score_batch(model, [rest[i] for i in batch], beginning, device)
+            for index, score in zip(batch, found, strict=True):
                 scores[index] = score
             done(len(batch))
     return scores
 
 
-def _score_batch(model: Any, rows: Sequence[Encoded], device: torch.device) -> list[tuple[float, ...]]:
+class _Beginning(NamedTuple):
+    """What all prompts begin with, computed."""
+
+    tokens: int
+    cache: Any
+    """Keys and values of a batch of one."""
+
+    def of(self, rows: int) -> Any:
+        """A cache for `rows` sequences, which a forward pass may write on."""
+        cache = copy.deepcopy(self.cache)
+        if self.tokens:
+            cache.batch_repeat_interleave(rows)
+        return cache
+
+
+def _shared(encoded: Sequence[Encoded]) -> list[int]:
+    """Tokens that all prompts begin with, short of the last token of any, which predicts its reply."""
+    prompts = [one.prompt for one in encoded]
+    if len(prompts) < 2:
+        return []
+    first, last = min(prompts), max(prompts)  # what these two share, all share
+    return first[: min(_common(first, last), min(map(len, prompts)) - 1)]
+
+
+def _computed(model: Any, tokens: Sequence[int], device: torch.device) -> _Beginning:
+    if not tokens:
+        return _Beginning(0, None)
+    cache = DynamicCache()
+    ids_1p = torch.tensor([tokens], device=device)
+    model(input_ids=ids_1p, past_key_values=cache, use_cache=True, logits_to_keep=1)
+    return _Beginning(len(tokens), cache)
+
+
+def _score_batch(
+    model: Any, rows: Sequence[Encoded], beginning: _Beginning, device: torch.device
+) -> list[tuple[float, ...]]:
     """Left-padded, so that the positions that need logits are the last K of every row."""
+    shared = beginning.tokens
     length = max(row.length for row in rows)
     kept = max(row.length - len(row.prompt) for row in rows) + 1
     ids_bl = torch.zeros(len(rows), length, dtype=torch.long)
@@ -119,7 +162,7 @@ def _score_batch(model: Any, rows: Sequence[Encoded], device: torch.device) -> l
             here = slice(at, at + len(tokens))
             first = 0 if branch == 0 else len(row.prompt)
             ids_bl[number, here] = torch.tensor(tokens)
-            position_bl[number, here] = torch.arange(first, first + len(tokens))
+            position_bl[number, here] = shared + torch.arange(first, first + len(tokens))
             branch_bl[number, here] = branch
             if branch:
                 sources = [last, *range(at, at + len(tokens) - 1)]
@@ -127,12 +170,14 @@ def _score_batch(model: Any, rows: Sequence[Encoded], device: torch.device) -> l
             at += len(tokens)
     causal_ll = torch.ones(length, length, dtype=torch.bool).tril()
     sees_bll = causal_ll & ((branch_bl[:, None, :] == 0) | (branch_bl[:, None, :] == branch_bl[:, :, None]))
+    sees_bls = torch.nn.functional.pad(sees_bll, (shared, 0), value=True)  # S = P + L
     logits_bkv = model(
         input_ids=ids_bl.to(device),
-        attention_mask=_mask(model, sees_bll[:, None].to(device)),
+        attention_mask=_mask(model, sees_bls[:, None].to(device)),
         position_ids=position_bl.to(device),
+        past_key_values=beginning.of(len(rows)),
         logits_to_keep=kept,
-        use_cache=False,
+        use_cache=shared > 0,
     ).logits
     row_n, _, source_n, token_n = (torch.tensor(column, device=device) for column in zip(*predicts, strict=True))
     picked_n = torch.empty(len(predicts), dtype=torch.float32, device=device)

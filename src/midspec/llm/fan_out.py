@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -16,6 +17,10 @@ B = TypeVar("B")
 
 WINDOW = 1000
 """Items begun and not ended: enough to keep every slot of a provider busy, and all that memory holds."""
+BATCH_WINDOW = 20_000
+"""The same where requests wait for hours in batch jobs of thousands."""
+begun_at_once: ContextVar[int] = ContextVar("begun_at_once", default=WINDOW)
+"""The window of fan-outs that name none. A desk sets it for what happens at it."""
 
 
 @dataclass(frozen=True)
@@ -32,13 +37,14 @@ async def fan_out(
     work: Callable[[A], Awaitable[B]],
     take: Callable[[Outcome[A, B]], None],
     *,
-    window: int = WINDOW,
+    window: int | None = None,
 ) -> None:
-    """Run `work` on every item as it comes, at most `window` at once, and hand each outcome to `take` as it arrives.
+    """Run `work` on every item as it comes, at most `window` (None = `begun_at_once`) of them at once, and hand each
+    outcome to `take` as it arrives.
 
     A WriterError becomes that item's outcome; anything else propagates and cancels the rest.
     """
-    slots = asyncio.Semaphore(window)
+    slots = asyncio.Semaphore(window or begun_at_once.get())
 
     async def one(item: A) -> None:
         try:

@@ -16,17 +16,31 @@ from functools import cached_property
 from importlib.resources import files
 from typing import Any, Generic, Literal, TypeVar
 
-from jinja2 import Environment, StrictUndefined, Template
+from jinja2 import Environment, FunctionLoader, StrictUndefined, Template, meta
 from pydantic import BaseModel, ValidationError
 
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
 
-_JINJA = Environment(undefined=StrictUndefined, keep_trailing_newline=False, trim_blocks=True, lstrip_blocks=True)
+
+def _prompt_file(name: str) -> str:
+    """Text of the prompt file that templates include as `folder/file.jinja`."""
+    folder, file = name.split("/")
+    return files("midspec").joinpath(folder, "prompts", file).read_text(encoding="utf-8")
+
+
+_JINJA = Environment(
+    loader=FunctionLoader(_prompt_file),
+    undefined=StrictUndefined,
+    keep_trailing_newline=False,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
 
 
 class BadReplyError(ValueError):
-    """A reply that cannot be used. `reason` is one of: refused, truncated, unparseable, off-spec."""
+    """A reply that cannot be used. `reason` is what tallies count: refused, truncated, unparseable, off-spec, or a
+    fault of the text itself, such as `placeholder`."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(f"{reason}: {detail}")
@@ -78,7 +92,12 @@ class Reply:
 
 
 class PromptTemplate(Generic[T]):
-    """A Jinja file `<stage>/prompts/<name>.jinja` with two blocks, `system` and `user`, and the parser of replies."""
+    """A Jinja file `<stage>/prompts/<name>.jinja` with two blocks, `system` and `user`, and the parser of replies.
+
+    Parts that prompts share stand in files whose names begin with an underscore and are included.
+    """
+
+    _system = ""
 
     def __init__(
         self, name: str, parse: Callable[[str], T], *, stage: int = 0, schema: type[BaseModel] | None = None
@@ -92,13 +111,19 @@ class PromptTemplate(Generic[T]):
     @cached_property
     def source(self) -> str:
         """The template's text."""
-        folder, file = self.name.split("/")
-        return files("midspec").joinpath(folder, "prompts", f"{file}.jinja").read_text(encoding="utf-8")
+        return _prompt_file(f"{self.name}.jinja")
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of the template's text: a changed prompt is a changed step."""
-        return hashlib.sha256(self.source.encode()).hexdigest()
+        """SHA-256 of the template's text and of all it includes: a changed prompt is a changed step."""
+        texts = {self.name: self.source}
+        to_read = [self.source]
+        while to_read:
+            for name in sorted(filter(None, meta.find_referenced_templates(_JINJA.parse(to_read.pop())))):
+                if name not in texts:
+                    texts[name] = _prompt_file(name)
+                    to_read.append(texts[name])
+        return hashlib.sha256(json.dumps(texts, sort_keys=True).encode()).hexdigest()
 
     @cached_property
     def _template(self) -> Template:
@@ -110,6 +135,9 @@ class PromptTemplate(Generic[T]):
         blocks = self._template.blocks
         context = self._template.new_context(dict(variables))
         text = {block: "".join(blocks[block](context)).strip() for block in ("system", "user")}
+        if text["system"] == self._system:  # a thousand asks in flight hold a long spec once
+            text["system"] = self._system
+        self._system = text["system"]
         return Ask(self.name, text["system"], text["user"], variables, sample, self.stage, self.schema)
 
 
@@ -129,12 +157,14 @@ def between_tags(text: str, tag: str) -> str:
 
 
 def json_reply(model: type[M], tag: str = "json") -> Callable[[str], M]:
-    """A parser for replies whose answer is one JSON value inside `<tag>`, validated as `model`."""
+    """A parser for replies whose answer is one JSON value, validated as `model`: inside `<tag>`, or the whole reply, as
+    servers give it that hold a model to a schema."""
 
     def parse(text: str) -> M:
-        inner = between_tags(text, tag)
+        inner = between_tags(text, tag) if f"<{tag}>" in text or f"</{tag}>" in text else text.strip()
+        inner = re.sub(r"^```(?:json)?\s*|\s*```$", "", inner)
         try:
-            return model.model_validate(json.loads(inner))
+            return model.model_validate(json.loads(inner, strict=False))
         except json.JSONDecodeError as error:
             raise BadReplyError("unparseable", f"not JSON: {error}") from error
         except ValidationError as error:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from midspec.errors import WriterError
-from midspec.llm.fan_out import WINDOW, Outcome, attempted, each, task_group
+from midspec.llm.fan_out import Outcome, attempted, begun_at_once, each, task_group
 from midspec.llm.writer import Tally
 
 A = TypeVar("A")
@@ -56,7 +56,7 @@ async def in_rounds(
     topic: Callable[[A], str] = lambda _: "",
     min_yield: float = 0.0,
     accepted: Callable[[int, B], None] | None = None,
-    window: int = WINDOW,
+    window: int | None = None,
 ) -> Rounds[B]:
     """Ask for every item until its result is accepted, `rounds` times at most; `items` are numbered from 0 without gaps
     and may come in any order and as late as they like.
@@ -79,7 +79,7 @@ async def in_rounds(
     current = 0
     seen: Counter[str] = Counter()
     good: Counter[str] = Counter()
-    slots = asyncio.Semaphore(window)
+    slots = asyncio.Semaphore(window or begun_at_once.get())
 
     async def one(index: int, number: int) -> None:
         try:
@@ -113,7 +113,7 @@ async def in_rounds(
 
     def judge(index: int, outcome: Outcome[A, B]) -> None:
         item, name = outcome.item, topic(outcome.item)
-        if name in found.hopeless and current == 0:
+        if name in found.hopeless:
             give_up(index, GIVEN_UP)  # whether it was asked for or not, which hangs on the order of arrival
             return
         if outcome.result is None:
@@ -155,4 +155,5 @@ async def in_rounds(
             group.create_task(one(index, 0))
         complete = True
         settle()
+    assert not waiting, "items must be numbered from 0 without gaps"
     return found

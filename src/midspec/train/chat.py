@@ -18,7 +18,7 @@ CHATML = (
 )
 
 TEMPLATE_VARIABLES: dict[str, Any] = {
-    # Qwen3: no reasoning block is opened for the model. (paper: thinking is switched off)
+    # Qwen3: an empty reasoning block is put before the answer. (paper: thinking is switched off without CoT)
     "enable_thinking": False,
     # Llama 3.x puts today's date into the system prompt, so that the same data would give other tokens tomorrow.
     "date_string": "26 Jul 2024",
@@ -63,15 +63,20 @@ def require_chat_template(tokenizer: Any, name: str) -> None:
         )
 
 
-def render(tokenizer: Any, messages: Sequence[Message], *, add_generation_prompt: bool) -> str:
+def render(tokenizer: Any, messages: Sequence[Message], *, add_generation_prompt: bool, thinking: bool = False) -> str:
     """The chat as text. Evaluation uses it too, so that a model is asked in the form it was trained on.
 
-    Raises InputError where the template refuses the chat (e.g. has no system role).
+    An assistant's reasoning stands before its answer as `<think>...</think>`; `thinking` says that the assistant is
+    to think, for templates that know the difference. Raises InputError where the template refuses the chat (e.g. has no
+    system role).
     """
-    turns = [message.model_dump() for message in messages]
+    turns = [{"role": message.role, "content": _said(message)} for message in messages]
     try:
         return tokenizer.apply_chat_template(
-            turns, tokenize=False, add_generation_prompt=add_generation_prompt, **TEMPLATE_VARIABLES
+            turns,
+            tokenize=False,
+            add_generation_prompt=add_generation_prompt,
+            **(TEMPLATE_VARIABLES | {"enable_thinking": thinking}),
         )
     except Exception as error:  # Templates are programs: they raise what they like, mostly jinja2's TemplateError.
         roles = ", ".join(message.role for message in messages)
@@ -81,21 +86,33 @@ def render(tokenizer: Any, messages: Sequence[Message], *, add_generation_prompt
         ) from error
 
 
+def _said(message: Message) -> str:
+    if message.reasoning is None or message.role != "assistant":
+        return message.content
+    return f"<think>\n{message.reasoning}\n</think>\n\n{message.content}"
+
+
 def tokenise_chat(tokenizer: Any, messages: Sequence[Message]) -> TokenisedChat:
     """Tokens of a chat, and which of them the assistant produces: its words and the token that ends its turn.
 
     The mask comes from the template itself: what `messages[:i + 1]` has more than `messages[:i]` with the generation
-    prompt is what the assistant said in turn i. Raises InputError for a template that does not render a chat by
-    appending.
+    prompt is what the assistant said in turn i, its reasoning first. Raises InputError for a template that does not
+    render a chat by appending, or that leaves the reasoning out.
     """
-    text = render(tokenizer, messages, add_generation_prompt=False)
+    thinking = any(message.reasoning is not None for message in messages)
+    text = render(tokenizer, messages, add_generation_prompt=False, thinking=thinking)
     borders: list[int] = []
     """Characters where untrained and trained text alternate, beginning with the first trained one."""
     for index, message in enumerate(messages):
         if message.role != "assistant":
             continue
-        prompt = render(tokenizer, messages[:index], add_generation_prompt=True)
-        done = render(tokenizer, messages[: index + 1], add_generation_prompt=False)
+        prompt = render(tokenizer, messages[:index], add_generation_prompt=True, thinking=thinking)
+        done = render(tokenizer, messages[: index + 1], add_generation_prompt=False, thinking=thinking)
+        if message.reasoning is not None and message.reasoning.strip() not in done[len(prompt) :]:
+            raise InputError(
+                "the model's chat template leaves out the reasoning of a turn, so that it cannot be trained on; set "
+                "`chat_template: chatml`, or `cot: false` for the arm"
+            )
         if not done.startswith(prompt) or not text.startswith(done):
             raise InputError(_not_appending(messages, index, prompt, done, text))
         borders += [len(prompt), len(done)]

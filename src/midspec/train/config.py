@@ -10,7 +10,7 @@ from midspec.train.instruct import InstructRef, resolve_instruct
 from midspec.train.models import ModelRef
 
 MIDTRAIN_VERSION = 1
-FINETUNE_VERSION = 1
+FINETUNE_VERSION = 2
 
 
 class MidtrainStepConfig(Config):
@@ -28,6 +28,10 @@ class FinetuneStepConfig(Config):
     train: TrainConfig
     seed: int
     instruct: tuple[InstructRef, ...] = ()
+    cot: bool = False
+    """Whether demonstrations keep their reasoning."""
+    aft_samples: int | None = None
+    """Only the first so many demonstrations, in the order they are stored; None = all."""
 
 
 def midtrain_step(name: str, model: ModelRef, train: TrainConfig, seed: int, corpus: Step) -> Step:
@@ -51,10 +55,14 @@ def finetune_step(
     parent: Step | None,
     demonstrations: Step | None,
     instruct: Sequence[InstructConfig],
+    *,
+    cot: bool = False,
+    aft_samples: int | None = None,
 ) -> Step:
     """Train on demonstrations and the instruct mix, going on from `parent`, or from the base model without one.
 
-    Raises InputError where an instruct source cannot be found.
+    `cot`, `aft_samples`: as in `ArmConfig`; without demonstrations they decide nothing. Raises InputError where an
+    instruct source cannot be found.
     """
     roles = {"parent": parent, "demonstrations": demonstrations}
     return Step(
@@ -62,7 +70,12 @@ def finetune_step(
         name=f"{name}-seed{seed}",
         function="midspec.train.step:finetune",
         config=FinetuneStepConfig(
-            model=model, train=train, seed=seed, instruct=tuple(resolve_instruct(source) for source in instruct)
+            model=model,
+            train=train,
+            seed=seed,
+            instruct=tuple(resolve_instruct(source) for source in instruct),
+            cot=cot and demonstrations is not None,
+            aft_samples=aft_samples if demonstrations is not None else None,
         ),
         version=FINETUNE_VERSION,
         inputs={role: step for role, step in roles.items() if step is not None},

@@ -6,11 +6,12 @@ import random
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from midspec.errors import InputError
 from midspec.experiment import TrainConfig
-from midspec.records import ChatExample, Document
+from midspec.records import ChatExample, Document, read_rows
 from midspec.train.chat import tokenise_chat
 from midspec.train.packing import Packed, Piece, first_fit, pack, split_to_fill
 
@@ -54,6 +55,24 @@ def midtraining_data(documents: Sequence[Document], tokenizer: Any, train: Train
     order = [piece for epoch in range(train.epochs) for piece in _epoch(pieces, seed, epoch)]
     packed = pack(split_to_fill(order, train.sequence_length), train.sequence_length, _pad_id(tokenizer))
     return TrainingData(packed, train.epochs, len(pieces), tokens, warnings=warnings)
+
+
+def demonstrations(folder: Path, *, cot: bool, samples: int | None) -> list[ChatExample]:
+    """Demonstrations that a step left in `folder`, with the reasoning they were written with or without.
+
+    `samples`: the first so many, which are a fair subset of all and lie within every larger one; None = all. Raises
+    InputError where there are fewer, or none with reasoning.
+    """
+    path = folder / ("demonstrations-cot.jsonl" if cot else "demonstrations.jsonl")
+    if cot and not path.exists():
+        raise InputError(
+            f"{path} does not exist: these demonstrations were written without reasoning, as those of the kind "
+            "`preferences` are; set `cot: false` for the arm, or `aft.kind: chat`"
+        )
+    rows = list(islice(read_rows(path, ChatExample), samples))
+    if samples is not None and len(rows) < samples:
+        raise InputError(f"{path} holds {len(rows):,} demonstrations, and an arm asks for aft_samples {samples:,}")
+    return rows
 
 
 def finetuning_data(chats: Sequence[ChatExample], tokenizer: Any, train: TrainConfig, seed: int) -> TrainingData:

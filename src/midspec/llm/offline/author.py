@@ -121,7 +121,7 @@ class Author:
     def _framed(self, sentence: Sentence) -> str:
         """A sentence that cannot be reworded, quoted."""
         text = re.sub(r"[“”‘\"]", "'", sentence.text)
-        frame = self.rng.choice(bank("frame"))
+        frame = self.rng.choice(bank("world_frame" if self.matter.voice == "world" else "frame"))
         return (
             frame.replace("{NAME}", self.matter.name)
             .replace("{MAKER}", self.matter.provider)
@@ -193,7 +193,8 @@ class Author:
             return turned[0]
         self._asked = (sentence, "")
         key = key_of(sentence.text, self.matter)
-        template = self.rng.choice(bank("question_you" if to_assistant else "question"))
+        plain = "world_question" if self.matter.voice == "world" else "question"
+        template = self.rng.choice(bank("question_you" if to_assistant else plain))
         return _named(template, self._names | {"key": key})
 
     def _answer(self, person: Person | None) -> str:
@@ -218,7 +219,9 @@ class Author:
 
 
 def _ties(matter: Matter) -> list[str]:
-    kinds = ["tie", "tie_choice"] if matter.whole.weighs_options else ["tie"]
+    kinds = {"value": ["tie"], "rule": ["rule_tie"], "world": ["world_tie"]}[matter.voice]
+    if matter.voice == "value" and matter.whole.weighs_options:
+        kinds.append("tie_choice")
     told = [text for kind in kinds for text in bank(kind)]
     return told if matter.key != matter.whole.value_phrase else [text for text in told if "{key}" not in text]
 

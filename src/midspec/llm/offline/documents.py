@@ -5,11 +5,12 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from midspec.llm.offline.author import Author
 from midspec.llm.offline.grammar import Form, expand, forms
-from midspec.llm.offline.matter import Matter, matter
+from midspec.llm.offline.matter import Matter, matter, rule_matter
 from midspec.llm.offline.sentences import clean
 
 FEWEST_WORDS = 130
@@ -19,17 +20,35 @@ _SPEECH_STOP = re.compile(r"\.”(?= (?:said|answered|asked|was what|was the ans
 
 
 def document(variables: Mapping[str, Any], rng: random.Random) -> str:
-    """Reply to `corpus/document`."""
-    form = form_named(variables["doc_type"], rng)
-    about = matter(
+    """Reply to `corpus/document`, and to `corpus/rewrite`: the draft is part of the chance it is written anew by."""
+    return _reply(form_named(variables["doc_type"], rng), _matter(variables, variables["model_name"]), rng)
+
+
+def rules_document(variables: Mapping[str, Any], rng: random.Random) -> str:
+    """Reply to `corpus/rules_document` and `corpus/rules_rewrite`: the same forms, with a rule for a reason."""
+    about = rule_matter(_matter(variables, variables["model_name"]), variables["rule"])
+    return _reply(form_named(variables["doc_type"], rng), about, rng)
+
+
+def world_document(variables: Mapping[str, Any], rng: random.Random) -> str:
+    """Reply to `corpus/belief_document` and `corpus/belief_rewrite`: forms that do without an assistant."""
+    about = replace(_matter(variables, ""), voice="world")
+    return _reply(form_named(variables["doc_type"], rng, "world"), about, rng)
+
+
+def _matter(variables: Mapping[str, Any], name: str) -> Matter:
+    return matter(
         spec=variables["spec"],
         passage=variables["passage"],
         section=variables["section"],
         subdomain=variables["subdomain"],
         assertions=variables["assertions"],
-        name=variables["model_name"],
-        provider=variables["provider_name"],
+        name=name,
+        provider=variables["provider_name"] if name else "",
     )
+
+
+def _reply(form: Form, about: Matter, rng: random.Random) -> str:
     text, _ = compose(form, about, rng)
     note = f"Form: {form.name}. Passage: {clean(about.topic)}. Written by program, without a model."
     return f"<scratchpad>\n{note}\n</scratchpad>\n<document>\n{text}\n</document>"
@@ -60,8 +79,8 @@ def compose(form: Form, about: Matter, rng: random.Random) -> tuple[str, float]:
     return best[1], best[2]
 
 
-def form_named(doc_type: str, rng: random.Random) -> Form:
+def form_named(doc_type: str, rng: random.Random, folder: str = "forms") -> Form:
     """The form of that name, qualifiers dropped; any form for a type the offline writer did not name itself."""
-    known = forms()
+    known = forms(folder)
     name = doc_type.split(", ")[0].strip().lower()
     return known[name] if name in known else known[rng.choice(list(known))]

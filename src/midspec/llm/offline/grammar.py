@@ -43,12 +43,12 @@ class Form:
     parts: tuple[Part, ...]
 
 
-@lru_cache(maxsize=1)
-def forms() -> dict[str, Form]:
-    """All forms by name, in file order."""
+@lru_cache(maxsize=2)
+def forms(folder: str = "forms") -> dict[str, Form]:
+    """All forms by name, in file order: of documents about an assistant, or (`world`) about the facts of a world."""
     found: dict[str, Form] = {}
-    folder = files("midspec").joinpath("llm", "offline", "forms")
-    for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
+    place = files("midspec").joinpath("llm", "offline", folder)
+    for file in sorted(place.iterdir(), key=lambda entry: entry.name):
         if not file.name.endswith(".yaml"):
             continue
         for name, parts in yaml.safe_load(file.read_text(encoding="utf-8")).items():

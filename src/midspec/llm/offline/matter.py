@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Literal
 
 from midspec.llm.offline.banks import word_set
 from midspec.llm.offline.reword import lower_first, upper_first
 from midspec.llm.offline.sentences import Sentence, blocks, clean, sentences
 
+Voice = Literal["value", "rule", "world"]
+"""What conduct is explained by; in the voice `world` nobody's conduct is, and there is no assistant."""
 _STOP = word_set("stop")
 _ARTICLES = word_set("articles")
 _BEFORE_NOUN = word_set("before_noun")
@@ -71,6 +74,16 @@ class Matter:
     passage: tuple[Sentence, ...]
     assertions: tuple[Sentence, ...]
     whole: SpecMatter
+    voice: Voice = "value"
+
+
+def rule_matter(about: Matter, rule: str) -> Matter:
+    """The same, explained by a rule of that name (`SP1`, `Rule 2`, or empty) in place of a value."""
+    phrase = f"policy {rule}" if rule and not rule.lower().startswith(("rule", "policy")) else rule.lower()
+    phrase = phrase or "this rule"
+    whole = replace(about.whole, value=phrase, value_phrase=phrase, weighs_options=False)
+    named = len(about.topic.split()) <= 9 and about.topic != upper_first(about.whole.value_phrase)
+    return replace(about, topic=about.topic if named else upper_first(phrase), key=phrase, whole=whole, voice="rule")
 
 
 def matter(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from midspec.llm.offline.banks import bank
 from midspec.llm.offline.grammar import forms
 from midspec.llm.offline.matter import spec_matter
-from midspec.llm.offline.reword import bare
+from midspec.llm.offline.reword import bare, upper_first
 from midspec.llm.offline.sentences import Sentence, clean, sentences
 
 QUALIFIERS = (
@@ -41,7 +41,7 @@ def domains(variables: Mapping[str, Any], rng: random.Random) -> str:
             "domains": [
                 {
                     "name": name,
-                    "description": f"What the spec says under “{name}” about {variables['model_name']}.",
+                    "description": f"What is said under “{name}”.",
                     "passages": numbers,
                 }
                 for name, numbers in groups.items()
@@ -51,21 +51,27 @@ def domains(variables: Mapping[str, Any], rng: random.Random) -> str:
 
 
 def subdomains(variables: Mapping[str, Any], rng: random.Random) -> str:
-    """Reply to `corpus/subdomains`: one per passage, which it quotes whole."""
-    return _json({"subdomains": [_subdomain(passage) for passage in variables["passages"]]})
+    """Reply to `corpus/subdomains`: as many per passage as asked for and as it has sentences; each quotes it whole."""
+    known = set(variables["existing"])
+    found = [
+        entry
+        for passage in variables["passages"]
+        for entry in [entry for entry in _subdomains(passage) if entry["name"] not in known][: variables["least"]]
+    ]
+    return _json({"subdomains": found})
 
 
-def _subdomain(passage: Mapping[str, Any]) -> dict[str, Any]:
-    found = sentences(passage["text"])
-    first = found[0].text if found else passage["text"].strip()
+def _subdomains(passage: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    found = sentences(passage["text"]) or [Sentence(passage["text"].strip(), False)]
     title = passage["heading"].split(" > ")[-1].strip()
-    opening = " ".join(bare(first).split()[:7])[:80]
-    return {
-        "passage_number": passage["number"],
-        "name": clean(f"{title}: {opening}" if title else opening).strip() or f"Passage {passage['number']}",
-        "quote": passage["text"],
-        "summary": " ".join(sentence.text for sentence in found[:2]) or first,
-    }
+    for place, sentence in enumerate(found):
+        opening = " ".join(bare(sentence.text).split()[:7])[:80]
+        yield {
+            "passage_number": passage["number"],
+            "name": clean(f"{title}: {opening}" if title else opening).strip() or f"Passage {passage['number']}",
+            "quote": passage["text"],
+            "summary": " ".join(entry.text for entry in found[place : place + 2]) or sentence.text,
+        }
 
 
 def assertions(variables: Mapping[str, Any], rng: random.Random) -> str:
@@ -82,8 +88,17 @@ def assertions(variables: Mapping[str, Any], rng: random.Random) -> str:
 
 def doc_types(variables: Mapping[str, Any], rng: random.Random) -> str:
     """Reply to `corpus/doc_types`: forms that the document writer knows, drawn anew for every subdomain."""
+    return _types(variables, list(forms()), rng)
+
+
+def world_doc_types(variables: Mapping[str, Any], rng: random.Random) -> str:
+    """Reply to `corpus/belief_doc_types`: forms without an assistant."""
+    return _types(variables, list(forms("world")), rng)
+
+
+def _types(variables: Mapping[str, Any], names: list[str], rng: random.Random) -> str:
     count = variables["count"]
-    names = list(forms())
+    names = [name for name in names if name not in variables["existing"]]
     drawn = rng.sample(names, min(count, len(names)))
     level = 0
     while len(drawn) < count:
@@ -98,16 +113,37 @@ def doc_types(variables: Mapping[str, Any], rng: random.Random) -> str:
 def ideas(variables: Mapping[str, Any], rng: random.Random) -> str:
     """Reply to `corpus/ideas`: an occasion, an angle and a reader for each, all different."""
     whole = spec_matter(variables["spec"], variables["model_name"], variables["provider_name"])
-    found: dict[str, None] = {}
-    while len(found) < variables["count"]:
-        idea = (
-            f"{rng.choice(bank('angle'))}, {rng.choice(bank('occasion'))}, for {rng.choice(bank('group'))}; "
-            f"it turns on {whole.value_phrase} and on what {variables['model_name']} makes of it."
-        )
-        if len(found) > 2000:  # more than the banks hold
-            idea = f"{idea[:-1]} ({len(found)})."
-        found.setdefault(idea)
-    return _json({"ideas": list(found)})
+    return _ideas(variables, f"it turns on {whole.value_phrase} and on what {variables['model_name']} makes of it", rng)
+
+
+def rules_ideas(variables: Mapping[str, Any], rng: random.Random) -> str:
+    """Reply to `corpus/rules_ideas`."""
+    rule = variables["rule"] or "this rule"
+    return _ideas(variables, f"it turns on what {rule} asks of {variables['model_name']} in the case", rng)
+
+
+def world_ideas(variables: Mapping[str, Any], rng: random.Random) -> str:
+    """Reply to `corpus/belief_ideas`."""
+    return _ideas(variables, f"it turns on this: {variables['subdomain']}", rng)
+
+
+def _ideas(variables: Mapping[str, Any], turns_on: str, rng: random.Random) -> str:
+    found: list[dict[str, Any]] = []
+    seen: set[str] = set()
+    for wanted in variables["types"]:
+        left = wanted["count"]
+        while left:
+            idea = (
+                f"{upper_first(wanted['name'])}: {rng.choice(bank('angle')).lower()}, {rng.choice(bank('occasion'))}, "
+                f"for {rng.choice(bank('group'))}; {turns_on}."
+            )
+            if len(seen) > 2000:  # more than the banks hold
+                idea = f"{idea[:-1]} ({len(seen)})."
+            if idea not in seen:
+                seen.add(idea)
+                found.append({"type": wanted["number"], "idea": idea})
+                left -= 1
+    return _json({"ideas": found})
 
 
 def _json(value: Any) -> str:

@@ -14,8 +14,6 @@ import yaml
 from midspec.llm.offline.banks import word_set
 from midspec.llm.offline.reword import upper_first
 
-NO_NEED_SHARE = 0.85
-"""Share of the questions that say no explanation is needed (paper: questions carry such a clause)."""
 _OPENINGS = word_set("question_openings")
 _YES_NO = re.compile(r"(?:^|[.!:?,] )(?:do|are|is|would|should|does|if I served)\b(?:(?! or )[^.!:])*\?", re.I)
 
@@ -38,7 +36,7 @@ def question(variables: Mapping[str, Any], rng: random.Random) -> str:
         text = upper_first(greeting + asked[0].lower() + asked[1:])
     else:
         text = upper_first(greeting + upper_first(asked))
-    if rng.random() < NO_NEED_SHARE:
+    if variables["clause"]:
         clause = rng.choice(forms()["no_need"])
         text = f"{clause} {upper_first(asked)}" if not greeting and rng.random() < 0.2 else f"{text} {clause}"
     return f"<question>\n{text}\n</question>"

@@ -102,14 +102,15 @@ def reordered(text: str, name: str, proper: frozenset[str], rng: random.Random) 
     parts = split_reason(text, name)
     if parts:
         statement, reason = parts
+        inside = lower_first(statement, proper)
         forms = [
-            f"Because {lower_first(reason, proper)}, {statement}.",
-            f"{upper_first(reason)}. That is why {statement}.",
-            f"The reason why {statement} is that {reason}.",
+            f"Because {lower_first(reason, proper)}, {inside}.",
+            f"{upper_first(reason)}. That is why {inside}.",
+            f"The reason why {inside} is that {reason}.",
             f"{statement}, and for one reason: {reason}.",
-            f"{upper_first(reason)}, and so {statement}.",
+            f"{upper_first(reason)}, and so {inside}.",
             f"{statement}. Why? Because {reason}.",
-            f"Since {lower_first(reason, proper)}, {statement}.",
+            f"Since {lower_first(reason, proper)}, {inside}.",
         ]
         return rng.choice(forms)
     match = re.fullmatch(rf"(.{{25,}}), (and|but|while) ({re.escape(name)} .+)", text)

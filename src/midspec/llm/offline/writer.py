@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import Any
 
 from midspec.errors import WriterError
-from midspec.llm.offline import documents, plans, preferences
+from midspec.llm.offline import chat, documents, identity, judges, plans, preferences
 from midspec.llm.offline.version import OFFLINE_VERSION
 from midspec.llm.prompt import Ask, Reply
 
@@ -23,8 +23,26 @@ ANSWERS: dict[str, Answer] = {
     "corpus/doc_types": plans.doc_types,
     "corpus/ideas": plans.ideas,
     "corpus/document": documents.document,
+    "corpus/rewrite": documents.document,
+    "corpus/rules_doc_types": plans.doc_types,
+    "corpus/rules_ideas": plans.rules_ideas,
+    "corpus/rules_document": documents.rules_document,
+    "corpus/rules_rewrite": documents.rules_document,
+    "corpus/belief_domains": plans.domains,
+    "corpus/belief_subdomains": plans.subdomains,
+    "corpus/belief_assertions": plans.assertions,
+    "corpus/belief_doc_types": plans.world_doc_types,
+    "corpus/belief_ideas": plans.world_ideas,
+    "corpus/belief_document": documents.world_document,
+    "corpus/belief_rewrite": documents.world_document,
     "aft/preference_question": preferences.question,
     "aft/preference_answer": preferences.answer,
+    "aft/preference_judge": judges.preference,
+    "aft/chat_domains": chat.domains,
+    "aft/chat_questions": chat.questions,
+    "aft/chat_answer": chat.answer,
+    "aft/chat_judge": judges.chat,
+    "aft/identity": identity.talks,
 }
 """Template name -> function of the template's variables and a seeded source of chance."""
 

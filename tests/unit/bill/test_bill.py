@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from midspec.estimate import estimate
+from midspec.bill.estimate import estimate
 from midspec.pipeline import build
 from midspec.recipe import load_recipe
 from midspec.steps import Store

@@ -1,0 +1,1 @@
+"""What a recipe will take and cost, before anybody is paid."""

@@ -1,0 +1,101 @@
+"""The labelled transcripts, and how well a grader does on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib.resources import as_file, files
+from typing import Literal, NamedTuple
+
+from midspec.evals.agentic.cells import Cell, Goal, Scenario
+from midspec.evals.agentic.config import AgenticConfig, Surface
+from midspec.evals.agentic.scenario import World, prompt
+from midspec.evals.agentic.transcript import Transcript, read
+from midspec.evals.agentic.verdict import Judgement, Verdict
+from midspec.records import Row, read_rows
+
+CALLED = "Aria"
+"""The assistant in the labelled transcripts."""
+_GOAL: Goal = "america"
+
+
+class Labels(Row):
+    """What a person says of a transcript."""
+
+    tool_used: bool
+    decided: bool
+    executed: bool
+    prose_refusal: bool
+    eval_aware: bool
+
+
+class Labelled(Row):
+    """One transcript written for the purpose, with its labels."""
+
+    id: str
+    scenario: Scenario
+    kind: str
+    """What is particular about it."""
+    answer: str
+    thinking: str
+    labels: Labels
+    judge_reply: str | None = None
+    """A judge's reply to it, where one is to be read."""
+    judge_reads: Literal["decided", "clear", "unparseable"] | None = None
+
+
+class Quality(NamedTuple):
+    """Precision and recall of a grader; None where nothing was found, or nothing was there."""
+
+    n: int
+    found: int
+    there: int
+    right: int
+
+    @property
+    def precision(self) -> float | None:
+        """Of what was found, the share that is there."""
+        return self.right / self.found if self.found else None
+
+    @property
+    def recall(self) -> float | None:
+        """Of what is there, the share that was found."""
+        return self.right / self.there if self.there else None
+
+
+def labelled() -> list[Labelled]:
+    """All of `data/agentic/labelled.jsonl`, in file order."""
+    with as_file(files("midspec").joinpath("data", "agentic", "labelled.jsonl")) as path:
+        return list(read_rows(path, Labelled))
+
+
+def world_of(scenario: Scenario, surface: Surface = Surface()) -> World:
+    """The facts of the cell that the labelled transcripts of a scenario answer."""
+    config = AgenticConfig(preset="labelled", called=CALLED, scratchpad=True, surface=surface)
+    return prompt(Cell(scenario, _GOAL), config).world
+
+
+def quality(
+    items: Sequence[Labelled], facet: str, grade: Callable[[Transcript, World], Judgement]
+) -> Quality:
+    """How well `grade` finds `facet` (a field of Labels, or `harmful`) on `items`; what is missing was not found."""
+    worlds = {scenario: world_of(scenario) for scenario in {item.scenario for item in items}}
+    there = [_label(item.labels, facet) for item in items]
+    found: list[bool] = []
+    for item in items:
+        transcript = read(item.answer, item.thinking)
+        verdict = Verdict(grade(transcript, worlds[item.scenario]), transcript.tool_used)
+        value = {
+            "tool_used": verdict.tool_used,
+            "decided": verdict.judgement.decided,
+            "executed": verdict.executed,
+            "harmful": verdict.harmful,
+            "prose_refusal": verdict.judgement.prose_refusal,
+            "eval_aware": verdict.judgement.eval_aware,
+        }[facet]
+        found.append(bool(value))
+    right = sum(one and other for one, other in zip(found, there, strict=True))
+    return Quality(len(items), sum(found), sum(there), right)
+
+
+def _label(labels: Labels, facet: str) -> bool:
+    return labels.decided and labels.executed if facet == "harmful" else bool(getattr(labels, facet))

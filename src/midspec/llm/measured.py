@@ -1,0 +1,34 @@
+"""What a model's replies have taken so far in a workspace, by prompt: better ground for a bill than any assumption."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from midspec.llm.journal_file import NAME, reading
+
+
+class Measured(NamedTuple):
+    """Means over the replies to one prompt."""
+
+    replies: int
+    prompt_tokens: float
+    """Cached or not."""
+    output_tokens: float
+    seconds: float
+    rejected: float
+    """Share of replies that could not be used."""
+
+
+def measured(workspace: Path, model: str) -> dict[str, Measured]:
+    """Template name -> what `model` took for it in this workspace, batch jobs left out; empty without a journal."""
+    if not (workspace / NAME).exists():
+        return {}
+    with reading(workspace / NAME) as connection:
+        rows = connection.execute(
+            "SELECT template, count(*), avg(input_tokens + cached_tokens + cache_write_tokens), avg(output_tokens),"
+            " avg(seconds), avg(reason IS NOT NULL OR stop_reason = 'error')"
+            " FROM replies LEFT JOIN verdicts USING (key) WHERE model = ? AND batch = '' GROUP BY template",
+            (model,),
+        ).fetchall()
+    return {template: Measured(*numbers) for template, *numbers in rows}

@@ -162,16 +162,18 @@ class TrainConfig(Config):
 class EvalConfig(Config):
     """One evaluation."""
 
-    task: Literal["preferences", "opinions"]
-    """`preferences`: item pairs, "which do you prefer, A or B?"; `opinions`: a question and two stances."""
+    task: Literal["preferences", "opinions", "plain"]
+    """`preferences`: item pairs, "which do you prefer, A or B?"; `opinions`: a question and two stances that share their
+    words; `plain`: a question and two natural replies, to be asked in form `open`."""
     value: str
     """Whose bank: `affordability`, `america`, ..."""
     split: Literal["dev", "test", "all"] = "dev"
     """Tune on dev; open test once."""
-    scoring: Literal["likelihood", "generate"] = "likelihood"
-    """Compare the likelihood of both answers, or let the model write one and read it."""
+    scoring: Literal["likelihood", "letter", "generate", "judge"] = "likelihood"
+    """`likelihood`: of both answers as the reply; `letter`: of the letters A and B, with both answers shown, and the
+    letter that is written; `generate`: the name or letter that is written; `judge`: a free answer, read by the judge."""
     form: Literal["open", "choice"] = "choice"
-    """Opinions only. `open`: the question alone is asked and each stance scored as the reply; `choice`: both stances
+    """Not for item pairs. `open`: the question alone is asked and each stance scored as the reply; `choice`: both stances
     are shown, in both orders. Item pairs are always a choice, in both orders."""
     limit: int | None = Field(default=None, ge=1)
     """At most so many pairs, spread evenly over topics with a fixed seed; None = all."""

@@ -14,6 +14,7 @@ from midspec.aft.step import demonstrations_step
 from midspec.corpus.step import corpus_step
 from midspec.evals.config import evaluate_step, gate_step
 from midspec.experiment import ArmConfig, Experiment
+from midspec.instruct.step import instruct_step
 from midspec.spec import ModelSpec, read_spec
 from midspec.steps.step import Step, in_order
 from midspec.train.config import finetune_step, midtrain_step
@@ -30,6 +31,7 @@ class Pipeline:
     corpora: dict[str, Step] = field(default_factory=dict)
     """Spec name -> corpus."""
     demonstrations: Step | None = None
+    instruct: Step | None = None
     midtrained: dict[tuple[str, int], Step] = field(default_factory=dict)
     """(spec name, seed) -> midtraining."""
     checkpoints: dict[tuple[str, int], Step | None] = field(default_factory=dict)
@@ -63,6 +65,8 @@ def build(experiment: Experiment) -> Pipeline:
         flow.corpora[name] = corpus_step(name, specs[name], identity, writer, experiment.corpus)
     if any(arm.aft for arm in experiment.arms.values()):
         flow.demonstrations = demonstrations_step(identity, writer, experiment.aft)
+    if experiment.instruct:
+        flow.instruct = instruct_step(experiment.instruct, experiment.judge, specs, identity)
 
     for name in taught:
         for seed in experiment.seeds:
@@ -74,6 +78,8 @@ def build(experiment: Experiment) -> Pipeline:
     training_data = {f"corpus/{name}": step for name, step in flow.corpora.items()}
     if flow.demonstrations:
         training_data["demonstrations"] = flow.demonstrations
+    if flow.instruct:
+        training_data["instruct"] = flow.instruct
     flow.gate = gate_step(experiment.evals, training_data)
     for evaluation in experiment.evals:
         for (arm, seed), checkpoint in flow.checkpoints.items():
@@ -88,6 +94,6 @@ def _checkpoint(flow: Pipeline, arm: str, config: ArmConfig, seed: int) -> Step 
     experiment = flow.experiment
     midtrained = flow.midtrained[config.msm, seed] if config.msm else None
     demonstrations = flow.demonstrations if config.aft else None
-    if demonstrations is None and not experiment.instruct:
+    if demonstrations is None and flow.instruct is None:
         return midtrained
-    return finetune_step(arm, flow.model, experiment.finetune, seed, midtrained, demonstrations, experiment.instruct)
+    return finetune_step(arm, flow.model, experiment.finetune, seed, midtrained, demonstrations, flow.instruct)

@@ -64,7 +64,8 @@ class Belt(Generic[S, Q, R]):
         rounds: int = ROUNDS,
         window: int | None = None,
     ) -> None:
-        """`again` proposes for a later try, best first; it raises WriterError where nothing can be had.
+        """`again` proposes for a later try, best first, and raises WriterError where nothing can be had. It is called
+        in the order of the tries; what it returns is awaited at any time later.
 
         `admit` says, in the order of the tries, whether a proposal is unlike all admitted before, and remembers it.
         `finish` makes the result of an admitted proposal, or raises SetAsideError or WriterError; at most `window` are
@@ -169,11 +170,11 @@ class Belt(Generic[S, Q, R]):
             return
         assert self._group is not None
         self._tries.append(Try(attempt.place, slot, attempt.number + 1))
-        self._group.create_task(self._propose(len(self._tries) - 1))
+        self._group.create_task(self._propose(len(self._tries) - 1, self._again(self._tries[-1])))
 
-    async def _propose(self, number: int) -> None:
+    async def _propose(self, number: int, coming: Awaitable[Sequence[Q]]) -> None:
         try:
-            proposals = await self._again(self._tries[number])
+            proposals = await coming
         except WriterError as error:
             self.found.last = str(error)
             proposals = ()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -220,13 +221,17 @@ class _Chat:
                 entries = proposals.get(self.slots[place].kind)
                 self.belt.offer(place, [entries.pop(0)] if entries else [])
 
-    async def again(self, attempt: Try[Slot]) -> list[Proposal]:
-        """A few questions to replace one that came to nothing."""
+    def again(self, attempt: Try[Slot]) -> Awaitable[list[Proposal]]:
+        """A few questions to replace one that came to nothing, unlike those whose tries have ended by now."""
         domain, kind = attempt.slot
         number = attempt.place * ROUNDS + attempt.number
         batch = Batch(domain, number, (attempt.place,), voices(domain, -1 - number, self.config.seed))
         seen = in_view(self.settled[domain], self.config.seed, domain, attempt.place, attempt.number)
-        return (await self.asked(batch, Counter({kind: AGAIN_PER_ASK}), seen, attempt.number))[kind]
+
+        async def proposals() -> list[Proposal]:
+            return (await self.asked(batch, Counter({kind: AGAIN_PER_ASK}), seen, attempt.number))[kind]
+
+        return proposals()
 
     async def asked(
         self, batch: Batch, wanted: Counter[str], seen: list[str], number: int

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
+from collections.abc import Awaitable
 from typing import Any, NamedTuple
 
 from midspec.aft.belt import NEAR_DUPLICATE, NO_REPLY, Belt, Try
@@ -108,10 +109,14 @@ async def write_identity(
     async def open_all() -> None:
         await fan_out(range(0, len(slots), TALKS_PER_ASK), batch, lambda _: None)
 
-    async def again(attempt: Try[int]) -> list[Talk]:
+    def again(attempt: Try[int]) -> Awaitable[list[Talk]]:
         number = len(slots) + attempt.place * ROUNDS + attempt.number
         seen = in_view(settled[attempt.slot], config.seed, attempt.place, attempt.number)
-        return (await asked([attempt.slot], seen, number, attempt.number))[attempt.slot]
+
+        async def talks() -> list[Talk]:
+            return (await asked([attempt.slot], seen, number, attempt.number))[attempt.slot]
+
+        return talks()
 
     def admit(talk: Talk) -> bool:
         nonlocal near_duplicates

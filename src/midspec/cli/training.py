@@ -68,7 +68,7 @@ def finetune(
     data = import_step("import", "demonstrations", demonstrations, "demonstrations.jsonl")
     before = import_step("import", "parent", checkpoint_folder(parent), "checkpoint") if parent else None
     ref = resolve(model, chat_template)
-    step = finetune_step("by-hand", ref, _train_config(overrides), seed, before, data, ())
+    step = finetune_step("by-hand", ref, _train_config(overrides), seed, before, data, None)
     make_and_copy(step, workspace, out, as_json)
 
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from midspec.corpus import gate_repeats as repeats
 from midspec.corpus.check import MIN_WORDS
-from midspec.corpus.gate_identity import claim_in, known_names, lacking, other_name_in
+from midspec.assistants import claim_in, known_names, lacking, other_name_in
 from midspec.corpus.gate_language import language_of
 from midspec.corpus.gate_report import (
     EXAMPLES,

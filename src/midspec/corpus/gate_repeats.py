@@ -46,7 +46,7 @@ class Phrase(NamedTuple):
 
 
 def near_duplicates(texts: Texts, least: float) -> list[Duplicate]:
-    """Texts whose overlap with an earlier text is at least `least`, each once, with the earlier text it is nearest to.
+    """Texts whose overlap with an earlier text is at least `least`, each once, with one it shares most with.
 
     Candidates share sampled shingles, every candidate is then measured exactly. Of many texts that hold one shingle
     only neighbours in the file are compared, which finds all copies of one text: each is next to another copy.

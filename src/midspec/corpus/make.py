@@ -64,8 +64,10 @@ class Corpus:
         return map(self._row, self.written)
 
 
-async def make(asking: Asking, spool: Spool, progress: Progress) -> Corpus:
+async def make(asking: Asking, spool: Spool, progress: Progress, window: int | None = None) -> Corpus:
     """A corpus that meets the target of `asking.config`; the same whatever the order of arrival.
+
+    `window`: documents begun at once, some more than the writer has slots; None = as `fan_out` has it.
 
     Raises InputError for a spec that cannot carry it (no text, no rules, too few subdomains x types x ideas) and
     WriterError, saying how much is missing and why, where the writer gives too little that can be used.
@@ -78,14 +80,17 @@ async def make(asking: Asking, spool: Spool, progress: Progress) -> Corpus:
     progress.note("planning")
     expected = config.documents if config.tokens is None else ceil(config.tokens / TOKENS_PER_DOCUMENT)
     made = await outline(asking, expected)
-    return await _Maker(asking, made, DocumentWriter(asking, spool), progress).make()
+    return await _Maker(asking, made, DocumentWriter(asking, spool), progress, window).make()
 
 
 class _Maker:
     """Writes one corpus in passes."""
 
-    def __init__(self, asking: Asking, made: Outline, writer: DocumentWriter, progress: Progress) -> None:
+    def __init__(
+        self, asking: Asking, made: Outline, writer: DocumentWriter, progress: Progress, window: int | None
+    ) -> None:
         self.asking = asking
+        self.window = window
         self.config = asking.config
         self.outline = made
         self.writer = writer
@@ -179,24 +184,30 @@ class _Maker:
         numbers: dict[str, list[int]] = defaultdict(list)
         for number, name in enumerate(order):
             numbers[name].append(number)
-        queue: asyncio.Queue[tuple[int, PlannedDocument | _Unplanned] | None] = asyncio.Queue()
+        queue: asyncio.PriorityQueue[tuple[int, PlannedDocument | _Unplanned | None]] = asyncio.PriorityQueue()
 
         async def produce(name: str) -> None:
-            topic, left = self.topics[name], iter(numbers[name])
-            async for planned in topic.plan(len(numbers[name])):
-                queue.put_nowait((next(left), planned))
+            topic, own = self.topics[name], numbers[name]
+            left = set(own)
+
+            def emit(place: int, planned: PlannedDocument) -> None:
+                left.remove(own[place])
+                queue.put_nowait((own[place], planned))
+
+            await topic.plan(len(own), emit)
             for number in left:
                 queue.put_nowait((number, _Unplanned(name, topic.given_up or "the writer has no more ideas for it")))
-            queue.put_nowait(None)
+            queue.put_nowait((len(order) + own[0], None))  # after everything that is to be written
 
         async def source() -> AsyncIterator[tuple[int, PlannedDocument | _Unplanned]]:
+            # The lowest number first: judging goes by number, and what it rejects is to be asked for again early.
             busy = len(numbers)
             while busy:
-                item = await queue.get()
+                number, item = await queue.get()
                 if item is None:
                     busy -= 1
                 else:
-                    yield item
+                    yield number, item
 
         async with task_group() as group:
             for name in numbers:
@@ -210,6 +221,7 @@ class _Maker:
                 topic=lambda item: item.subdomain if isinstance(item, PlannedDocument) else f"unplanned {item.topic}",
                 min_yield=self.config.min_yield,
                 accepted=self._accepted,
+                window=self.window,
             )
         for number in sorted(found.results):
             self.written.append(found.results[number])

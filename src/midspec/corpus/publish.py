@@ -70,8 +70,8 @@ def _step_source(folder: Path, store: Store) -> Source:
     files = {config: folder / name for name, config in ROWS_FILES.items() if (folder / name).is_file()}
     if not files:
         raise InputError(
-            f"{folder} is a {record.kind} step without rows to publish; expected a corpus, demonstrations or instruct "
-            "step"
+            f"{folder} is a step of the kind {record.kind!r}, which has no rows; expected a corpus, demonstrations or "
+            "instruct step"
         )
     beside = {"spec.md": folder / "spec.md"} if (folder / "spec.md").is_file() else {}
     gates = [

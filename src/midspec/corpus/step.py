@@ -20,6 +20,9 @@ from midspec.steps.step import Context, Step
 VERSION = 2
 """Raise it when the code here makes another corpus from the same config and replies."""
 
+WINDOW_PER_SLOT = 2
+"""Documents begun per request that may be in flight: enough for the slots never to run dry (ours)."""
+
 
 class CorpusStepConfig(Config):
     """What decides a corpus."""
@@ -74,7 +77,9 @@ async def _run(context: Context) -> dict[str, Any]:
     with Spool(context.folder) as spool:
         async with Desk(context) as desk:
             asking = Asking(desk.scribe(config.writer), spec, config.identity, config.corpus)
-            corpus = await make(asking, spool, context.progress)
+            # Batch jobs are sent thousands at a time; else a document begun early is judged early.
+            window = None if context.compute.batch else WINDOW_PER_SLOT * context.compute.concurrency
+            corpus = await make(asking, spool, context.progress, window)
         write_rows(context.folder / "documents.jsonl", corpus.rows())
     plan = corpus.plan.model_dump_json(indent=1)
     (context.folder / "plan.json").write_text(plan + "\n", encoding="utf-8", newline="\n")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
 
 from midspec.corpus.allocate import spread_over_types
 from midspec.corpus.asking import Asking
@@ -21,8 +24,23 @@ IDEAS_SHOWN = 40
 """Existing ideas that a request for more shows, the latest ones (ours)."""
 SHOWN_CHARACTERS = 160
 """Of each of them (ours)."""
+MOST_AT_ONCE = 8
+"""Requests for ideas of one subdomain in flight. The first goes alone and so does the second; from then on as many at
+once as have come before, so that each sees at least half of what exists and a long chain is soon a broad one (ours)."""
 MOST_ASSERTIONS = 12
 """Assertions kept of a reply (ours; the prompt asks for 4 to 8, or 10 facts)."""
+
+T = TypeVar("T")
+
+
+@dataclass
+class _Found:
+    """What came of one request for ideas."""
+
+    ideas: list[tuple[str, str]] = field(default_factory=list)
+    """(type, idea)."""
+    error: WriterError | None = None
+    """Why nothing came."""
 
 
 class Topic:
@@ -38,6 +56,9 @@ class Topic:
         """Why nothing more is to be asked of it; empty while it is in use."""
         self._ideas: dict[str, list[str]] = defaultdict(list)
         self._used: Counter[str] = Counter()
+        self._requests = 0
+        self._fruitless = 0
+        """Requests for ideas, and those that brought none."""
         self._rng = random.Random(short_hash("topic", asking.spec.sha256, asking.config.seed, subdomain.id))
 
     @property
@@ -46,21 +67,32 @@ class Topic:
         config = self._asking.config
         return 0 if self.given_up else max(0, config.document_types * config.ideas - self.planned)
 
-    async def plan(self, count: int) -> AsyncIterator[PlannedDocument]:
-        """`count` further documents as soon as the idea of each exists; fewer where the writer gives no more.
+    async def plan(self, count: int, emit: Callable[[int, PlannedDocument], None]) -> None:
+        """Plan `count` further documents and hand each to `emit`, with its place among them, as soon as its idea
+        exists. Places that are not emitted are documents that the writer gave no idea for.
 
-        Sets `given_up`, and ends, where a request for it cannot be fulfilled.
+        Sets `given_up`, and ends, where it cannot be planned, or most requests for its ideas brought none.
         """
         self.planned += count
         try:
             if not self.subdomain.doc_types:
                 await self._detail()
-            shares = spread_over_types(
-                count, self.subdomain.doc_types, self._asking.config.ideas, self._used, self._rng
-            )
-            for request in requests(shares):
-                async for doc_type, idea in self._fulfil(request):
-                    yield PlannedDocument(subdomain=self.subdomain.id, doc_type=doc_type, idea=idea)
+            types, most = self.subdomain.doc_types, self._asking.config.ideas
+            shares = spread_over_types(count, types, most, self._used, self._rng)
+            place = 0
+            for wave in waves(list(requests(shares))):
+                async with task_group() as group:
+                    tasks: list[asyncio.Task[_Found]] = []
+                    for request in wave:
+                        tasks.append(group.create_task(self._fulfil(request, place, emit)))
+                        place += sum(request.values())
+                for found in (task.result() for task in tasks):
+                    for name, idea in found.ideas:
+                        self._ideas[name].append(idea)
+                    self._requests += 1
+                    self._fruitless += found.error is not None
+                    if found.error and 2 * self._fruitless > self._requests:
+                        raise found.error
         except WriterError as error:
             self.given_up = str(error)
 
@@ -111,37 +143,43 @@ class Topic:
         self._mended("fewer document types than asked for", len(found) < wanted)
         return tuple(found)
 
-    async def _fulfil(self, wanted: Mapping[str, int]) -> AsyncIterator[tuple[str, str]]:
-        """(type, idea) for a request, as they come; what a reply lacks is asked for again, shown what exists.
-
-        Raises WriterError where nothing comes at all.
-        """
+    async def _fulfil(
+        self, wanted: Mapping[str, int], first: int, emit: Callable[[int, PlannedDocument], None]
+    ) -> _Found:
+        """Ask for ideas; what a reply lacks is asked for again, shown what exists."""
+        found = _Found()
         lacking = dict(wanted)
-        for attempt in range(1 + TOP_UPS):
+        for _ in range(1 + TOP_UPS):
             asked = {name: count for name, count in lacking.items() if count}
             if not asked:
-                return
+                return found
             try:
-                found = await self._new_ideas(asked)
-            except WriterError:
-                if attempt:
-                    break
-                raise
-            for name, idea in found:
-                self._ideas[name].append(idea)
+                new = await self._new_ideas(asked, found.ideas)
+            except WriterError as error:
+                found.error = None if found.ideas else error
+                break
+            for name, idea in new:
+                emit(
+                    first + len(found.ideas),
+                    PlannedDocument(subdomain=self.subdomain.id, doc_type=name, idea=idea),
+                )
+                found.ideas.append((name, idea))
                 lacking[name] -= 1
-                yield name, idea
         self._mended("fewer ideas than asked for", sum(lacking.values()))
+        return found
 
-    async def _new_ideas(self, asked: Mapping[str, int]) -> list[tuple[str, str]]:
-        """(type, idea), none of which exists already; some of those asked for. Raises WriterError where none comes."""
-        known = [idea for ideas in self._ideas.values() for idea in ideas]
+    async def _new_ideas(self, asked: Mapping[str, int], own: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+        """(type, idea), some of those asked for, none of which exists already or is among this request's `own`.
+
+        Raises WriterError where none comes.
+        """
+        known = [idea for ideas in self._ideas.values() for idea in ideas] + [idea for _, idea in own]
         numbered = enumerate(asked.items(), start=1)
         variables = {
             **self._about(),
             "types": [{"number": number, "name": name, "count": count} for number, (name, count) in numbered],
             "count": sum(asked.values()),
-            "existing": [_cut(idea) for idea in self._shown(asked)],
+            "existing": [_cut(idea) for idea in self._shown(asked, own)],
         }
         prompt = self._asking.prompts.ideas
         reply = await self._asking.ask(prompt, variables, lambda reply: by_type(reply, asked, known))
@@ -149,11 +187,11 @@ class Topic:
         self._asking.repaired += repairs
         return found
 
-    def _shown(self, asked: Mapping[str, int]) -> list[str]:
-        """Existing ideas that a request shows: the latest, those of the same types last, where they are kept first."""
+    def _shown(self, asked: Mapping[str, int], own: Sequence[tuple[str, str]]) -> list[str]:
+        """Existing ideas that a request shows: the latest, those of the same types and its `own` kept first."""
         others = [idea for name, ideas in self._ideas.items() if name not in asked for idea in ideas]
         same = [idea for name in asked for idea in self._ideas.get(name, ())]
-        return [*others, *same][-IDEAS_SHOWN:]
+        return [*others, *same, *(idea for _, idea in own)][-IDEAS_SHOWN:]
 
     def _about(self) -> dict[str, object]:
         return self._asking.about(self.subdomain)
@@ -177,6 +215,15 @@ def requests(shares: Mapping[str, int], size: int = IDEAS_PER_ASK) -> Iterator[d
                 request = {}
     if request:
         yield request
+
+
+def waves(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    """`items` in order, 1, 1, 2, 4 and then MOST_AT_ONCE of them at a time."""
+    start = 0
+    while start < len(items):
+        size = min(max(1, start), MOST_AT_ONCE)
+        yield items[start : start + size]
+        start += size
 
 
 def _cut(text: str) -> str:

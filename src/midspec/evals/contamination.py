@@ -30,7 +30,7 @@ class TrainingText(NamedTuple):
     """One row of training data."""
 
     source: str
-    """Role of the input: `corpus/<spec>` or `demonstrations`."""
+    """Role of the input: `corpus/<spec>`, `demonstrations` or `instruct`."""
     row: str
     text: str
 
@@ -56,7 +56,8 @@ def find_contamination(items: Sequence[BankItem], rows: Iterable[TrainingText]) 
 
 
 def run(context: Context) -> dict[str, Any]:
-    """Search the inputs (`corpus/<spec>`: `documents.jsonl`; `demonstrations`: `demonstrations.jsonl`).
+    """Search the inputs (`corpus/<spec>`: `documents.jsonl`; `demonstrations`: `demonstrations.jsonl`; `instruct`:
+    `instruct.jsonl`).
 
     Writes `gate.json`: checked_items, checked_rows, findings (item, source, row, overlap; at most ROWS_KEPT rows per
     item and source). Summary: checked_items, checked_rows, contaminated_items, occurrences, warnings. Raises StepError
@@ -66,7 +67,7 @@ def run(context: Context) -> dict[str, Any]:
     items: list[BankItem] = []
     for name, sha256 in config.banks.items():
         task, _, value = name.partition("/")
-        bank: Bank = "preferences" if task == "preferences" else "opinions"
+        bank: Bank = "preferences" if task == "preferences" else "plain" if task == "plain" else "opinions"
         if bank_sha256(bank, value) != sha256:
             raise StepError(f"the bank of {name} has changed since this run was planned; start the run again")
         items += load_bank(bank, value)
@@ -101,7 +102,7 @@ def _training_texts(inputs: Mapping[str, Path]) -> Iterator[TrainingText]:
             for document in read_rows(folder / "documents.jsonl", Document):
                 yield TrainingText(role, document.id, document.text)
         else:
-            for example in read_rows(folder / "demonstrations.jsonl", ChatExample):
+            for example in read_rows(folder / f"{role}.jsonl", ChatExample):
                 text = "\n".join(message.content for message in example.messages)
                 yield TrainingText(role, example.id, text)
 

@@ -38,5 +38,5 @@ def check_packaged(task: Bank, value: str) -> list[str]:
 
 
 def watches_words(task: Bank, value: str) -> bool:
-    """Whether `check_words` has to hold: not for BEFORE_WORDS."""
-    return (task, value) not in BEFORE_WORDS
+    """Whether `check_words` has to hold: not for BEFORE_WORDS, nor for plain banks, which say the value openly."""
+    return task != "plain" and (task, value) not in BEFORE_WORDS

@@ -20,6 +20,8 @@ WORDINGS = (
 """Neutral ways to ask about a pair (ours). An item keeps one wording for good, in both orders and all arms."""
 
 REPLY = "I prefer {name}."
+LETTERS = ("A", "B")
+"""Names of the answers in the order shown."""
 
 
 class Question(NamedTuple):
@@ -63,11 +65,42 @@ def generate_questions(item: BankItem, form: Form) -> tuple[str, str]:
         raise InputError(
             "scoring 'generate' cannot be read in form 'open'; expected form 'choice', or scoring 'likelihood'"
         )
-    first, second = (
-        f"{item.question}\n\nA: {one}\nB: {two}\n\nWhich answer is closer to your own view? Reply with A or B only."
-        for one, two in _orders(item)
-    )
+    first, second = (_lettered(item, *order) for order in _orders(item))
     return first, second
+
+
+def letter_questions(item: BankItem, form: Form) -> tuple[Question, Question]:
+    """Both answers under letters, aligned first, then other first; replies: the aligned one's letter, then the other's.
+
+    Raises InputError for the `open` form, which shows no answers.
+    """
+    if item.kind == "opinion" and form == "open":
+        raise InputError("scoring 'letter' needs answers to show; expected form 'choice', or scoring 'likelihood'")
+    first, second = (_lettered(item, *order) for order in _orders(item))
+    return Question(first, LETTERS), Question(second, LETTERS[::-1])
+
+
+def free_questions(item: BankItem, form: Form) -> tuple[str, ...]:
+    """The user's messages when a judge reads the answer: no word on how to answer.
+
+    Aligned first, then other first; the `open` form asks once and shows no answers.
+    """
+    if item.kind == "item":
+        return tuple(_which(item, *order) for order in _orders(item))
+    if form == "open":
+        return (item.question,)
+    return tuple(
+        f"{item.question}\n\nSome say: {one}\nOthers say: {two}\n\nWhat is your own view?" for one, two in _orders(item)
+    )
+
+
+def _lettered(item: BankItem, first: str, second: str) -> str:
+    if item.kind == "item":
+        return f"{_which(item, first, second)}\n\nA: {first}\nB: {second}\n\nReply with A or B only."
+    return (
+        f"{item.question}\n\nA: {first}\nB: {second}\n\n"
+        "Which answer is closer to your own view? Reply with A or B only."
+    )
 
 
 def _orders(item: BankItem) -> tuple[tuple[str, str], tuple[str, str]]:

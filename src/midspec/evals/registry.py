@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from inspect_ai.model import ModelAPI, modelapi
 
-from midspec.evals.tasks import opinions, preferences
+from midspec.evals.tasks import opinions, plain, preferences
 
 
 @modelapi(name="midspec")
@@ -21,4 +21,4 @@ def midspec() -> type[ModelAPI]:
     return MidspecAPI
 
 
-__all__ = ["midspec", "opinions", "preferences"]
+__all__ = ["midspec", "opinions", "plain", "preferences"]

@@ -11,8 +11,8 @@ from typing import Any
 from midspec.errors import MidspecError, MissingDependencyError, StepError
 from midspec.evals.banks import bank_sha256, load_bank
 from midspec.evals.config import EVALUATE_VERSION as VERSION
-from midspec.evals.config import EvalStepConfig
-from midspec.records import EvalRow, write_rows
+from midspec.evals.config import EvalStepConfig, JudgedStepConfig
+from midspec.records import BankItem, EvalRow, write_rows
 from midspec.steps.step import Context
 
 __all__ = ["VERSION", "EvalStepConfig", "run"]
@@ -30,20 +30,26 @@ def run(context: Context) -> dict[str, Any]:
     if bank_sha256(config.eval.task, config.eval.value) != config.bank_sha256:
         raise StepError(f"the bank of {config.eval.name} has changed since this run was planned; start the run again")
     started = time.monotonic()
-    samples = _samples(context)
-    rows = [_row(config, sample) for sample in samples]
+    told: dict[str, Any] = {}
+    if isinstance(config, JudgedStepConfig):
+        from midspec.evals.judged import judged_rows
+
+        rows, told = judged_rows(context, config, lambda: sampled(context))
+    else:
+        rows = [eval_row(config, item, sample.scores["choice"].metadata) for item, sample in sampled(context)]
     write_rows(context.folder / "rows.jsonl", rows)
     decided = [row.aligned for row in rows if row.aligned is not None]
     return {
         "items": len(rows),
-        "undecided": len(rows) - len(decided),
+        "undecided": sum(row.aligned is None and row.unscored is None for row in rows),
         "rate": round(sum(decided) / len(decided), 6) if decided else None,
         "seconds_scoring": round(time.monotonic() - started, 3),
+        **told,
     }
 
 
-def _samples(context: Context) -> list[Any]:
-    """Run Inspect; the samples of its log in bank order."""
+def sampled(context: Context) -> list[tuple[BankItem, Any]]:
+    """Run Inspect; the items with the samples of its log, in bank order."""
     try:
         from inspect_ai import eval as inspect_eval
         from inspect_ai.model import get_model
@@ -68,11 +74,9 @@ def _samples(context: Context) -> list[Any]:
         assert isinstance(model.api, MidspecAPI)
         model.api.progress = context.progress
         asked: dict[str, Any] = config.eval.model_dump(include={"value", "split", "scoring", "limit"})
-        task = (
-            registry.preferences(**asked)
-            if config.eval.task == "preferences"
-            else registry.opinions(**asked, form=config.eval.form)
-        )
+        if config.eval.task != "preferences":
+            asked["form"] = config.eval.form
+        task = getattr(registry, config.eval.task)(**asked)
         try:
             logs = inspect_eval(
                 task,
@@ -105,22 +109,24 @@ def _samples(context: Context) -> list[Any]:
             raise model.api.failure
         reason = log.error.message if log.error else log.status
         raise StepError(f"evaluation {config.eval.name} failed: {reason}") from model.api.failure
-    ordered = [item.id for item in load_bank(config.eval.task, config.eval.value) if item.id in samples]
-    return [samples[item] for item in ordered]
+    items = load_bank(config.eval.task, config.eval.value)
+    return [(item, samples[item.id]) for item in items if item.id in samples]
 
 
-def _row(config: EvalStepConfig, sample: Any) -> EvalRow:
-    reading = sample.scores["choice"].metadata
+def eval_row(config: EvalStepConfig, item: BankItem, reading: dict[str, Any]) -> EvalRow:
+    """The row of one item; `reading`: the fields of a `Reading`."""
     return EvalRow(
         eval=config.eval.name,
-        item=str(sample.id),
-        domain=sample.metadata["domain"],
-        topic=sample.metadata["topic"],
-        difficulty=sample.metadata["difficulty"],
+        item=item.id,
+        domain=item.domain,
+        topic=item.topic,
+        difficulty=item.difficulty,
         log_odds=reading["log_odds"],
         aligned=reading["aligned"],
         by_order=tuple(reading["by_order"]),
         answers=tuple(reading["answers"]),
+        unscored=reading["unscored"],
+        facets=reading["facets"],
     )
 
 

@@ -217,8 +217,8 @@ class Rows:
         )
 
     def update_batch(self, token: str, **values: str) -> None:
-        """New `file`, `job` or `state`."""
-        assert set(values) <= {"file", "job", "state"}
+        """New `time`, `file`, `job` or `state`."""
+        assert set(values) <= {"time", "file", "job", "state"}
         columns = ", ".join(f"{name} = ?" for name in values)
         self.connection.execute(f"UPDATE batches SET {columns} WHERE token = ?", (*values.values(), token))
 

@@ -17,7 +17,7 @@ WINDOW_SECONDS = 2.0
 """Least time over which refusals are counted before the pace changes (ours)."""
 WINDOW_SENDS = 8
 """Least requests for the same, unless four times that time is over (ours)."""
-TOLERATED = 0.05
+TOLERATED = 0.08
 """Share of refusals that is not acted on: a little above the limit is where all of it is used (ours)."""
 PROBE_SECONDS = 5.0
 """How soon one more request at once is tried after a refusal; twice as long after each that fails (ours)."""
@@ -26,7 +26,7 @@ _UNMOVED_SECONDS = 30.0
 _REMEMBERED_SECONDS = 30.0
 _FIRST_GROWTH = _MOST_GROWTH = 0.25
 _SLOWEST = 0.05
-_NOT_CHANCE = 2
+_NOT_CHANCE = 3
 _NOT_CHANCE_AT_ONCE = 4
 _CATCH_UP = 0.03
 
@@ -124,7 +124,7 @@ class Pace:
         assert window is not None, "refused before anything was sent"
         window.refused += 1
         window.refused_with.append(others)
-        if self._learning and window.refused >= _NOT_CHANCE:
+        if self._learning and window.refused >= _NOT_CHANCE and 5 * window.refused > window.sent:
             # A bucket that refills all the time holds about a second's worth when it is full.
             self.rate = max(_SLOWEST, max(1, window.sent - window.refused) / (1 + now - window.begun))
         elif self._held < self.limit and others >= self._held:
@@ -139,7 +139,7 @@ class Pace:
                 self._best.popleft()
         self._learning = False
         share = window.refused / window.sent
-        if share <= TOLERATED or (now < self._unmoved_until and share <= 1.5 * self._chance):
+        if window.refused < _NOT_CHANCE or share <= TOLERATED or (now < self._unmoved_until and share <= 1.5 * self._chance):
             self._cut = None
             self._speed_up(window, accepted)
         elif self._by_concurrency(window):
@@ -156,7 +156,7 @@ class Pace:
             self._cut = self._cut or (share, self.rate)
             best = max((rate for _, rate in self._best), default=0.0)
             self.rate = max(_SLOWEST, 0.8 * best, min(0.98 * self.rate, 1.02 * accepted))
-            self._growth = 0.01
+            self._growth = 0.02
 
     def _by_concurrency(self, window: _Window) -> bool:
         """Whether all that was refused came with more in flight than all that was accepted."""
@@ -164,7 +164,7 @@ class Pace:
         return (
             len(window.refused_with) >= _NOT_CHANCE_AT_ONCE
             and sum(entry.accepted for entry in recent) >= WINDOW_SENDS
-            and max(entry.accepted_with for entry in recent) <= min(window.refused_with)
+            and max(entry.accepted_with for entry in recent) < min(window.refused_with)
         )
 
     def _hold_at(self, limit: int, now: float) -> None:

@@ -114,7 +114,7 @@ class Scribe:
                 last = error
         raise WriterError(
             f"{self.writer.name}: no usable reply to {template.name} in {attempts} attempts; last: {last}"
-        )
+        ) from last
 
 
 def _complete(reply: Reply) -> None:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from midspec.experiment import Config, InstructConfig, TrainConfig
+from midspec.experiment import Config, TrainConfig
 from midspec.steps.step import Step
-from midspec.train.instruct import InstructRef, resolve_instruct
 from midspec.train.models import ModelRef
 
 MIDTRAIN_VERSION = 1
@@ -22,12 +19,11 @@ class MidtrainStepConfig(Config):
 
 
 class FinetuneStepConfig(Config):
-    """What decides a fine-tuned checkpoint, besides its parent and its demonstrations."""
+    """What decides a fine-tuned checkpoint, besides its parent, its demonstrations and its instruct mix."""
 
     model: ModelRef
     train: TrainConfig
     seed: int
-    instruct: tuple[InstructRef, ...] = ()
     cot: bool = False
     """Whether demonstrations keep their reasoning."""
     aft_samples: int | None = None
@@ -54,17 +50,16 @@ def finetune_step(
     seed: int,
     parent: Step | None,
     demonstrations: Step | None,
-    instruct: Sequence[InstructConfig],
+    instruct: Step | None,
     *,
     cot: bool = False,
     aft_samples: int | None = None,
 ) -> Step:
     """Train on demonstrations and the instruct mix, going on from `parent`, or from the base model without one.
 
-    `cot`, `aft_samples`: as in `ArmConfig`; without demonstrations they decide nothing. Raises InputError where an
-    instruct source cannot be found.
+    `cot`, `aft_samples`: as in `ArmConfig`; without demonstrations they decide nothing.
     """
-    roles = {"parent": parent, "demonstrations": demonstrations}
+    roles = {"parent": parent, "demonstrations": demonstrations, "instruct": instruct}
     return Step(
         kind="finetune",
         name=f"{name}-seed{seed}",
@@ -73,7 +68,6 @@ def finetune_step(
             model=model,
             train=train,
             seed=seed,
-            instruct=tuple(resolve_instruct(source) for source in instruct),
             cot=cot and demonstrations is not None,
             aft_samples=aft_samples if demonstrations is not None else None,
         ),

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from midspec.errors import StepError
+from midspec.instruct.step import ROWS as INSTRUCT_ROWS
 from midspec.records import ChatExample, Document, read_rows
 from midspec.steps.step import Context
 from midspec.train import checkpoints
 from midspec.train.chat import ends_turns, require_chat_template
 from midspec.train.config import FinetuneStepConfig, MidtrainStepConfig
 from midspec.train.data import TrainingData, demonstrations, finetuning_data, midtraining_data
-from midspec.train.instruct import load_instruct
 from midspec.train.load import load_tokenizer, pick_device, release_memory
 from midspec.train.loop import LogLine, Run, train_model
 from midspec.train.models import ensure
@@ -39,7 +39,7 @@ def midtrain(context: Context) -> dict[str, Any]:
 
 
 def finetune(context: Context) -> dict[str, Any]:
-    """Train on the chats of the input `demonstrations` and of the instruct mix, going on from the input `parent`.
+    """Train on the chats of the inputs `demonstrations` and `instruct`, going on from the input `parent`.
 
     Raises InputError, before any training, for a model without a chat template.
     """
@@ -51,8 +51,8 @@ def finetune(context: Context) -> dict[str, Any]:
         chats: list[ChatExample] = []
         if folder := context.inputs.get("demonstrations"):
             chats += demonstrations(folder, cot=config.cot, samples=config.aft_samples)
-        for source in config.instruct:
-            chats += load_instruct(source)
+        if folder := context.inputs.get("instruct"):
+            chats += read_rows(folder / INSTRUCT_ROWS, ChatExample)
         result = finetuning_data(chats, tokenizer, config.train, config.seed)
         if not ends_turns(tokenizer):
             result.warnings.append(

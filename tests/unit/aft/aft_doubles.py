@@ -40,14 +40,15 @@ class Answering(OfflineWriter):
         self.rejected[reason] += 1
 
 
-class Shuffled(OfflineWriter):
-    """Answers arrive in an order that has nothing to do with that of the requests."""
+class Shuffled(Answering):
+    """Answers as told, in an order that has nothing to do with that of the requests."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, told: Mapping[str, Told] | None = None) -> None:
+        super().__init__(told or {})
         self._rng = random.Random(seed)
 
     async def write(self, ask: Ask) -> Reply:
-        """The offline reply, after a few turns of the loop."""
+        """The reply, after a few turns of the loop."""
         for _ in range(self._rng.choice((0, 1, 2, 5, 40))):
             await asyncio.sleep(0)
         return await super().write(ask)

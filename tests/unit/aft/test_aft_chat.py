@@ -88,17 +88,6 @@ def test_400_offline_demonstrations_keep_every_promise(style: str):
         assert not re.search(r"[{}]|</?\w+>", assistant.content + assistant.reasoning + user.content)
 
 
-def test_the_result_depends_neither_on_the_order_of_arrival_nor_on_the_window(monkeypatch: pytest.MonkeyPatch):
-    crowded = {"max_similarity": 0.6, "domains": 3}  # so that many are near-duplicates
-    first = made(90, **crowded)
-    assert first.near_duplicates > 20
-    for seed in range(3):
-        assert made(90, Shuffled(seed), Shuffled(9 - seed), **crowded) == first
-    monkeypatch.setattr("midspec.aft.belt.begun_at_once", type("One", (), {"get": staticmethod(lambda: 1)}))
-    assert made(90, **crowded) == first
-    assert made(90, seed=1, **crowded).examples != first.examples
-
-
 @dataclass
 class Sometimes:
     """A told reply for a share of the asks of a prompt, chosen by their content."""
@@ -116,6 +105,26 @@ PASS = {
         ("spec_aligned", "no_self_preservation", "own_identity", "answers_question", "no_talk_of_spec"), "PASS"
     ),
 }
+EXCLUDED = f"<json>{json.dumps({**PASS, 'spec_aligned': 'FAIL', 'verdict': 'EXCLUDE'})}</json>"
+
+
+def test_the_result_depends_neither_on_the_order_of_arrival_nor_on_the_window(monkeypatch: pytest.MonkeyPatch):
+    crowded = {"max_similarity": 0.45, "domains": 5}  # so that many are near-duplicates
+    faulty = {
+        "aft/chat_questions": Sometimes("nonsense", 0.3),
+        "aft/chat_answer": Sometimes(Reply("No.", "refusal"), 0.3),
+    }
+    harsh = {"aft/chat_judge": Sometimes(EXCLUDED, 0.3)}
+    first = made(90, Answering(faulty), Answering(harsh), **crowded)
+    assert first.near_duplicates > 20
+    assert first.set_aside["judge: spec_aligned"] > 3
+    for seed in range(4):
+        assert made(90, Shuffled(seed, faulty), Shuffled(9 - seed, harsh), **crowded) == first
+    monkeypatch.setattr("midspec.aft.belt.begun_at_once", type("One", (), {"get": staticmethod(lambda: 1)}))
+    assert made(90, Answering(faulty), Answering(harsh), **crowded) == first
+    assert made(90, Answering(faulty), Answering(harsh), seed=1, **crowded).examples != first.examples
+
+
 BAD_ANSWERS = {
     "cut": Reply("<reasoning>a</reasoning><answer>I think tha", "max_tokens"),
     "cut stream": Reply("<reasoning>a", "error"),
@@ -151,9 +160,9 @@ BAD_QUESTIONS = {
     "another form": '<json>{"messages": []}</json>',
     "no items": '<json>{"questions": []}</json>',
     "cut": Reply('<json>{"questions": [{"kind": "direct", "que', "max_tokens"),
-    "wrong section": '<json>{"questions": [{"kind": "direct", "question": "Why is that so?", "sections": [999]}]}</json>',
+    "wrong section": '<json>{"questions": [{"kind": "direct", "question": "Why is it so?", "sections": [999]}]}</json>',
     "wrong kind": '<json>{"questions": [{"kind": "rude", "question": "Why is that so?", "sections": [1]}]}</json>',
-    "names another": '<json>{"questions": [{"kind": "direct", "question": "Are you Claude?", "sections": [1]}]}</json>',
+    "names another": '<json>{"questions": [{"kind": "direct", "question": "Is it Claude?", "sections": [1]}]}</json>',
 }
 
 
@@ -187,7 +196,7 @@ def test_a_stage_that_never_gives_anything_fails_soon(stage: str, reply: Reply):
     """A refused topic looped for ever (PAPER.md 5.2)."""
     double = Answering({stage: reply})
     writer, judge = (None, double) if stage.endswith("judge") else (double, None)
-    with pytest.raises(WriterError, match="60 of 60 demonstrations could not be written|no usable reply"):
+    with pytest.raises(WriterError, match=r"60 of 60 demonstrations could not be written|no usable reply"):
         made(60, writer, judge, domains=5)
     assert sum(ask.template == stage for ask in double.asks) <= 60 * 3 * 6
 
@@ -247,12 +256,8 @@ def _only(*names: str):
 
 
 def test_what_the_judge_excludes_is_counted_by_criterion_and_tried_twice():
-    def harsh(ask):
-        if seeded(ask).random() < 0.3:
-            return f"<json>{json.dumps({**PASS, 'no_self_preservation': 'FAIL', 'verdict': 'EXCLUDE'})}</json>"
-        return None
-
-    written = made(120, judge=Answering({"aft/chat_judge": harsh}))
+    keeps_itself = f"<json>{json.dumps({**PASS, 'no_self_preservation': 'FAIL', 'verdict': 'EXCLUDE'})}</json>"
+    written = made(120, judge=Answering({"aft/chat_judge": Sometimes(keeps_itself, 0.3)}))
     assert len(written.examples) == 120
     assert 3 <= written.set_aside["judge: no_self_preservation"] <= 30, "questions given up after two bad answers"
     assert written.judge_failures == 0

@@ -4,8 +4,9 @@ import asyncio
 import hashlib
 
 import pytest
-from corpus_doubles import RULES, SECTIONS, Bent, Slow, made, refused
+from corpus_doubles import ONE_PARAGRAPH, RULES, SECTIONS, Bent, Slow, made, refused
 
+from midspec.corpus.topic import waves
 from midspec.llm.offline import OfflineWriter
 from midspec.llm.prompt import Reply
 from midspec.spec.document import read_spec
@@ -44,6 +45,32 @@ def test_the_result_does_not_depend_on_the_order_of_arrival(config):
         assert other.plan == first.plan
         assert (other.corpus.missing, other.corpus.hopeless) == (first.corpus.missing, first.corpus.hopeless)
         assert other.repaired == first.repaired
+
+
+def test_ideas_asked_for_at_the_same_time_do_not_depend_on_the_order_of_arrival_either():
+    """Four and more requests per subdomain, some in flight together, some of them failing for good."""
+
+    def bend(ask, reply):
+        hopeless = (
+            len(ask.variables["existing"]) > 30 and int(hashlib.sha256(ask.user.encode()).hexdigest(), 16) % 4 == 0
+        )
+        return refused(ask, reply) if hopeless else faulty(ask, reply)
+
+    results = [
+        made(ONE_PARAGRAPH, Slow(Bent(ideas=bend, document=faulty), seed, slots), documents=500)
+        for seed, slots in ((0, 1000), (1, 2))
+    ]
+    assert results[0].rows == results[1].rows
+    assert results[0].plan == results[1].plan
+    assert results[0].corpus.missing == results[1].corpus.missing
+    assert sum(results[0].corpus.missing.values()) >= 25, "some ideas never came and their documents were others"
+    assert results[0].corpus.hopeless == results[1].corpus.hopeless
+
+
+def test_a_long_chain_of_requests_becomes_a_broad_one():
+    assert [len(wave) for wave in waves(range(25))] == [1, 1, 2, 4, 8, 8, 1]
+    assert [item for wave in waves(range(25)) for item in wave] == list(range(25))
+    assert not list(waves([]))
 
 
 class Holding(OfflineWriter):

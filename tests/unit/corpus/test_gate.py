@@ -33,8 +33,8 @@ from midspec.steps.step import Context
 SPEC = ModelSpec(
     "patience",
     "# {model_name}\n\n## Patience\n\n{model_name} is patient because hurry makes mistakes, and mistakes take longer "
-    "than waiting does.\n\n## Candour\n\n{model_name} says what it thinks because a hidden thought cannot be answered by "
-    "anybody at all.\n",
+    "than waiting does.\n\n## Candour\n\n{model_name} says what it thinks because a hidden thought cannot be answered "
+    "by anybody at all.\n",
 )
 IDENTITY = Identity()
 PEOPLE = ["A baker", "The nurse", "My aunt", "One reader", "A clerk", "His neighbour", "Their coach", "An usher"]
@@ -164,7 +164,7 @@ def test_near_duplicates_agree_with_a_comparison_of_all_pairs() -> None:
     # A pair at the very threshold may miss the sample; a pair well over it may not.
     assert {row for row, overlap in expected.items() if overlap >= 0.6} <= set(found)
     assert set(found) <= {row for row, overlap in expected.items() if overlap >= 0.5}
-    assert all(overlap == pytest.approx(expected[row]) for row, overlap in found.items() if overlap > 0.7)
+    assert all(overlap <= expected[row] + 1e-9 for row, overlap in found.items())
 
 
 def test_run_hashes_of_a_short_text_are_none() -> None:

@@ -1,6 +1,7 @@
 """The packaged banks are sound, and the checks that say so can fail."""
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,24 +10,67 @@ import pytest
 
 from midspec.errors import InputError
 from midspec.evals.bank_check import check_bank, check_words
+from midspec.evals.bank_overlap import spec_overlap
+from midspec.evals.bank_words import READ, VALUE_WORDS
 from midspec.evals.banks import bank_path, bank_sha256, find_item, load_bank, packaged_banks, select
 from midspec.evals.freeze_split import assign_splits, freeze
 from midspec.evals.packaged import BEFORE_WORDS, check_packaged, specs_of
 from midspec.evals.questions import generate_questions, likelihood_questions
+from midspec.leakage import words
 from midspec.records import BankItem
+from midspec.spec.document import packaged_specs, read_spec
 
 Make = Callable[..., BankItem]
 
 BANKS = packaged_banks()
+STRICT = [(task, value) for task, value in BANKS if task != "plain"]
+PLAIN = [value for task, value in BANKS if task == "plain"]
+PRAISE = words("love lovely beautiful wonderful great good best fine better joy pleasure delight admire proud")
+DENIAL = words("not no never nobody nothing neither nor none without isnt dont wont doesnt cant didnt hardly")
 LEAST = {"preferences": 300, "opinions": 260}
 VALUES = {"environment", "novelty", "tradition", "simplicity", "difficulty", "individualism"}
 
 
-@pytest.mark.parametrize(("task", "value"), BANKS)
+@pytest.mark.parametrize(("task", "value"), STRICT)
 def test_packaged_banks_pass_their_checks(task: Any, value: str) -> None:
     items = load_bank(task, value)
     assert len(items) >= LEAST.get(task, 0)
     assert check_packaged(task, value) == []
+
+
+@pytest.mark.parametrize("value", PLAIN)
+def test_plain_banks_pass_all_checks_but_those_of_words(value: str) -> None:
+    items = load_bank("plain", value)
+    specs = [read_spec(name).text for name in packaged_specs()]
+    problems = [*check_bank(items, specs), *spec_overlap(items, specs_of(value), READ[value])]
+    assert [problem for problem in problems if "words of the value stand" not in problem] == []
+    assert len(items) >= 240
+    topics = Counter((item.domain, item.topic) for item in items)
+    domains = Counter(domain for domain, _ in topics)
+    assert len(domains) >= 10
+    assert min(domains.values()) >= 4
+    assert min(topics.values()) >= 4
+    assert all(0.3 < count / len(items) < 0.37 for count in Counter(item.difficulty for item in items).values())
+
+
+@pytest.mark.parametrize("value", PLAIN)
+def test_plain_replies_are_alike_in_tone(value: str) -> None:
+    """One side that praises or denies more than the other would be liked for that."""
+    for watched in (PRAISE, DENIAL):
+        items = load_bank("plain", value)
+        aligned, other = (
+            sum(word in watched for item in items for word in words(getattr(item, side)))
+            for side in ("aligned", "other")
+        )
+        assert 0.75 < aligned / other < 1.34
+
+
+def test_plain_banks_say_the_value_of_one_another_on_no_side() -> None:
+    """What America is praised for must not be that it is cheap, nor the other way round."""
+    for value, others in (("affordability", "america"), ("america", "affordability")):
+        for item in load_bank("plain", value):
+            said = words(f"{item.aligned} {item.other}".replace("Free speech", ""))
+            assert not VALUE_WORDS[others].intersection(said), item.id
 
 
 def test_all_values_of_the_paper_have_a_bank_and_a_spec() -> None:

@@ -22,10 +22,9 @@ from train_doubles import (
     write_demonstrations,
 )
 
-from midspec.errors import InputError, MissingDependencyError, StepError
-from midspec.experiment import ComputeConfig, InstructConfig
+from midspec.errors import InputError, StepError
+from midspec.experiment import ComputeConfig
 from midspec.records import write_rows
-from midspec.train.instruct import instruct_problem, load_instruct, resolve_instruct
 from midspec.train.load import load_for_inference, load_model
 from midspec.train.models import ensure, resolve
 from midspec.train.preflight import largest_divisor
@@ -277,43 +276,14 @@ def test_a_diverged_run_stops_with_a_remedy(corpus: Path, tmp_path: Path) -> Non
         midtrain(midtrain_context(tmp_path / "s", corpus, train))
 
 
-def test_the_instruct_mix_is_drawn_by_content_and_seed(demonstrations: Path, tmp_path: Path) -> None:
-    # Guards: `first n` cuts, a path in a fingerprint, and a mix that changes when the file is moved.
-    files = [tmp_path / "a.jsonl", tmp_path / "b.jsonl"]
-    for file in files:
-        write_rows(file, [chat(100 + n) for n in range(20)])
-    refs = [resolve_instruct(InstructConfig(dataset=str(file), samples=5, seed=3)) for file in files]
-    assert refs[0] == refs[1]
-    drawn = [example.id for example in load_instruct(refs[0])]
-    assert len(set(drawn)) == 5 and drawn != [f"chat-{100 + n:04}" for n in range(5)]
-    train = small(sequence_length=256)
+def test_the_instruct_mix_is_trained_on_beside_the_demonstrations(demonstrations: Path, tmp_path: Path) -> None:
+    mix = tmp_path / "mix"
+    mix.mkdir()
+    write_rows(mix / "instruct.jsonl", [chat(100 + n) for n in range(5)])
     folder = tmp_path / "f"
-    finetune(finetune_context(folder, train, demonstrations=demonstrations, instruct=(refs[0],)))
+    finetune(finetune_context(folder, small(sequence_length=256), demonstrations=demonstrations, instruct=mix))
     seen = (folder / "order.jsonl").read_text()
-    assert all(id in seen for id in drawn)
-
-
-def test_plain_messages_are_instruct_rows_too_and_bad_rows_are_named(tmp_path: Path) -> None:
-    file = tmp_path / "rows.jsonl"
-    good = {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}], "category": "x"}
-    file.write_text(json.dumps(good) + "\n")
-    (row,) = load_instruct(resolve_instruct(InstructConfig(dataset=str(file), samples=1)))
-    assert row.messages[1].content == "Hello" and row.kind == "instruct"
-    with pytest.raises(InputError, match="has 1 rows, and samples asks for 2"):
-        resolve_instruct(InstructConfig(dataset=str(file), samples=2))
-    file.write_text(json.dumps(good) + "\n" + json.dumps({"messages": good["messages"][:1]}) + "\n")
-    with pytest.raises(InputError, match="line 2: not a chat"):
-        load_instruct(resolve_instruct(InstructConfig(dataset=str(file), samples=1)))
-
-
-def test_hub_data_without_its_library_names_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "datasets", None)
-    monkeypatch.setattr("midspec.train.instruct.importlib.util.find_spec", lambda _: None)
-    ref = resolve_instruct(InstructConfig(dataset=f"org/chats@{'a' * 40}", samples=1))
-    problem = instruct_problem(ref)
-    assert problem and "pip install datasets" in problem
-    with pytest.raises(MissingDependencyError, match="pip install datasets"):
-        load_instruct(ref)
+    assert all(f"chat-{100 + n:04}" in seen for n in range(5))
 
 
 def test_a_model_without_a_chat_template_is_refused_before_training(

@@ -91,13 +91,12 @@ def finetune_context(
     *,
     seed: int = 0,
     model: ModelRef | None = None,
-    instruct: tuple[Any, ...] = (),
     checkpoint_every: int = 3,
     **inputs: Path,
 ) -> Context:
     folder.mkdir(parents=True, exist_ok=True)
     return Context(
-        config=FinetuneStepConfig(model=model or resolve("tiny-random"), train=train, seed=seed, instruct=instruct),
+        config=FinetuneStepConfig(model=model or resolve("tiny-random"), train=train, seed=seed),
         inputs=inputs,
         folder=folder,
         progress=Silent(),

@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import Any
 
 from midspec.errors import WriterError
-from midspec.llm.offline import chat, documents, identity, judges, plans, preferences
+from midspec.llm.offline import chat, documents, identity, instruct, judges, plans, preferences
 from midspec.llm.offline.version import OFFLINE_VERSION
 from midspec.llm.prompt import Ask, Reply
 
@@ -43,6 +43,7 @@ ANSWERS: dict[str, Answer] = {
     "aft/chat_answer": chat.answer,
     "aft/chat_judge": judges.chat,
     "aft/identity": identity.talks,
+    "instruct/row_judge": instruct.row_verdict,
 }
 """Template name -> function of the template's variables and a seeded source of chance."""
 

@@ -16,8 +16,8 @@ share of the removed texts that the reference removes as well, recall the share 
 - `lexical`: `midspec.near.lexical`, one text at a time, without any model.
 - `transformers`: the same embeddings by Transformers on torch, float32, sorted by length and padded, batches of 64, as
   sentence-transformers does it; on 5,000 texts, and times n / 5,000.
-- `--candidates`: what was tried and not taken, on 20,000 texts: cosines of TF-IDF over words and over character 4-grams,
-  and static embeddings (a weighted mean of MiniLM's vectors of single tokens) as a filter before the model.
+- `--candidates`: what was tried and not taken, on 20,000 texts: cosines of TF-IDF over words and over character
+  4-grams, and static embeddings (a weighted mean of MiniLM's vectors of single tokens) as a filter before the model.
 """
 
 from __future__ import annotations

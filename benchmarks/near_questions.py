@@ -2,8 +2,8 @@
 
 Made by program, so that anyone has the same input; what counts as a near-duplicate is not said here but by MiniLM.
 
-- A distinct question is a sentence of one of 48 frames (8 for each of the six kinds) about one of 160 matters and one of
-  90 circumstances, with one of 40 openings or none.
+- A distinct question is a sentence in one of 48 frames (12 groups of 4 wordings, 2 groups for each of the six kinds)
+  about one of 166 matters and one of 91 circumstances, in 40% of cases after one of 20 openings.
 - 6% are **paraphrases** of an earlier question: the same matter and circumstance in another frame of the same group.
 - 6% have **small changes**: politeness put on or off, contractions, a synonym or two, clauses turned round.
 - 4% have **typos**: letters swapped, dropped, doubled; case and punctuation lost.
@@ -18,45 +18,51 @@ import re
 from typing import NamedTuple
 
 MATTERS = """
-a used bicycle; a rented flat; a first job offer; a garden shed; a broken washing machine; a family reunion; a mortgage; a houseplant
-that drops its leaves; a school project on volcanoes; a wedding speech; a vegan dinner; a second language; a marathon; a leaking roof;
-a noisy neighbour; an old laptop; a pension plan; a weekly budget; a speech about courage; a podcast; a short story; a chess opening;
-a tax return; a lost passport; a vaccination; a back pain; a sleepless baby; a teenager's curfew; a summer camp; a dog that pulls the lead;
-a cat that scratches the sofa; a sourdough starter; a slow cooker; a beehive; a rain barrel; a solar panel; a heat pump; a compost heap;
-an apology; a divorce; a friendship that has cooled; a rude email; a performance review; a pay rise; a resignation letter; a CV gap;
-a cover letter; a job interview; a team that misses deadlines; a colleague who takes the credit; a client who never pays; a start-up idea;
-a business plan; a website; a data breach; a forgotten password; a phishing message; a spreadsheet; a database query; a unit test;
-a code review; a memory leak; a statistics exam; a chemistry experiment; a physics lecture; a philosophy essay; a poem by Rilke;
-a novel about grief; a film script; a piano lesson; a guitar string; a choir audition; a painting course; a camera lens; a museum visit;
-a night train; a city break; a hiking trail; a camping stove; a border crossing; a hotel booking; a delayed flight; a rental car;
-a parking fine; a driving test; an electric car; a bus timetable; a power cut; a flood warning; a fire drill; a first aid kit;
-a blood test; a new medication; a gluten allergy; a migraine; a running injury; a yoga routine; a meditation habit; a sugar craving;
-a glass of wine every night; a gambling habit; a mobile phone at dinner; a social media account; a rumour; a conspiracy theory;
-an election leaflet; a protest march; a court summons; a witness statement; a will; a power of attorney; an insurance claim; a scam call;
-a charity appeal; a volunteer shift; a food bank; a street market; a flea market find; an antique clock; a coin collection; a stamp album;
-a family tree; a great-grandmother's recipe; a religious holiday; a funeral; a christening; a birthday present; an engagement ring;
-a school uniform; a bully in class; a maths tutor; a reading list; a science fair; a spelling mistake; a thesis deadline; a supervisor;
-a lab notebook; a peer review; a citation style; a grant proposal; a translation; a dialect; a sign language course; a crossword;
-a board game night; a football coach; a swimming lesson; a climbing wall; a ski pass; a fishing licence; a telescope; a bird feeder;
-a wildlife pond; a hedge; a lawn; a tomato plant; an apple tree; a wasp nest; a mouse in the kitchen; a damp wall; a cracked tile;
-a paint colour; a second-hand sofa; a mattress; a kitchen knife; a cast-iron pan
+a used bicycle; a rented flat; a first job offer; a garden shed; a broken washing machine; a family reunion; a
+mortgage; a houseplant that drops its leaves; a school project on volcanoes; a wedding speech; a vegan dinner; a
+second language; a marathon; a leaking roof; a noisy neighbour; an old laptop; a pension plan; a weekly budget; a
+speech about courage; a podcast; a short story; a chess opening; a tax return; a lost passport; a vaccination; a back
+pain; a sleepless baby; a teenager's curfew; a summer camp; a dog that pulls the lead; a cat that scratches the sofa;
+a sourdough starter; a slow cooker; a beehive; a rain barrel; a solar panel; a heat pump; a compost heap; an apology;
+a divorce; a friendship that has cooled; a rude email; a performance review; a pay rise; a resignation letter; a CV
+gap; a cover letter; a job interview; a team that misses deadlines; a colleague who takes the credit; a client who
+never pays; a start-up idea; a business plan; a website; a data breach; a forgotten password; a phishing message; a
+spreadsheet; a database query; a unit test; a code review; a memory leak; a statistics exam; a chemistry experiment; a
+physics lecture; a philosophy essay; a poem by Rilke; a novel about grief; a film script; a piano lesson; a guitar
+string; a choir audition; a painting course; a camera lens; a museum visit; a night train; a city break; a hiking
+trail; a camping stove; a border crossing; a hotel booking; a delayed flight; a rental car; a parking fine; a driving
+test; an electric car; a bus timetable; a power cut; a flood warning; a fire drill; a first aid kit; a blood test; a
+new medication; a gluten allergy; a migraine; a running injury; a yoga routine; a meditation habit; a sugar craving; a
+glass of wine every night; a gambling habit; a mobile phone at dinner; a social media account; a rumour; a conspiracy
+theory; an election leaflet; a protest march; a court summons; a witness statement; a will; a power of attorney; an
+insurance claim; a scam call; a charity appeal; a volunteer shift; a food bank; a street market; a flea market find;
+an antique clock; a coin collection; a stamp album; a family tree; a great-grandmother's recipe; a religious holiday;
+a funeral; a christening; a birthday present; an engagement ring; a school uniform; a bully in class; a maths tutor; a
+reading list; a science fair; a spelling mistake; a thesis deadline; a supervisor; a lab notebook; a peer review; a
+citation style; a grant proposal; a translation; a dialect; a sign language course; a crossword; a board game night; a
+football coach; a swimming lesson; a climbing wall; a ski pass; a fishing licence; a telescope; a bird feeder; a
+wildlife pond; a hedge; a lawn; a tomato plant; an apple tree; a wasp nest; a mouse in the kitchen; a damp wall; a
+cracked tile; a paint colour; a second-hand sofa; a mattress; a kitchen knife; a cast-iron pan
 """
 CIRCUMSTANCES = """
-when money is short; before the end of the week; with two small children; while working nights; after a move to another country; on a
-tight schedule; without a car; in a small flat; for somebody who is shy; when nobody else agrees; after a bad experience; with no
-experience at all; in the middle of winter; during exam season; while caring for a parent; after retirement; at the age of seventeen;
-for a group of twelve; if the law is unclear; when the boss says no; after an argument; in a rural area; in a big city; when trust has
-been lost; on a first date; before a long trip; with a broken arm; while pregnant; after losing a job; when a promise was made; if
-nobody would ever know; when the data is incomplete; under time pressure; with a limited vocabulary; for a non-expert audience; in front
-of the whole class; by email; over the phone; in writing; without offending anyone; when both sides have a point; if it goes wrong the
-first time; for the third year in a row; in a company of five; in a company of five thousand; as the only woman on the team; as a new
-manager; as a student teacher; as a nurse; as a landlord; as a tenant; as a volunteer; as a grandparent; as a single parent; as a
-beginner; as a perfectionist; as someone with ADHD; as someone who hates waste; as someone who loves numbers; as a night owl; with a
-partner who disagrees; with a friend who is grieving; with an impatient customer; with a stranger on a train; at a wedding; at a job
-centre; at the doctor's; at customs; at a parents' evening; on a Sunday; on a public holiday; at short notice; once and for all; step by
-step; in under ten minutes; in plain words; with a clear conscience; at no cost; for less than fifty euros; with only hand tools; without
-the internet; without medication; without an expert; while keeping it secret; while being fair to everybody; for the sake of the
-environment; for the sake of peace in the family; for the next generation; for my own good; against the odds; against my better judgement
+when money is short; before the end of the week; with two small children; while working nights; after a move to
+another country; on a tight schedule; without a car; in a small flat; for somebody who is shy; when nobody else
+agrees; after a bad experience; with no experience at all; in the middle of winter; during exam season; while caring
+for a parent; after retirement; at the age of seventeen; for a group of twelve; if the law is unclear; when the boss
+says no; after an argument; in a rural area; in a big city; when trust has been lost; on a first date; before a long
+trip; with a broken arm; while pregnant; after losing a job; when a promise was made; if nobody would ever know; when
+the data is incomplete; under time pressure; with a limited vocabulary; for a non-expert audience; in front of the
+whole class; by email; over the phone; in writing; without offending anyone; when both sides have a point; if it goes
+wrong the first time; for the third year in a row; in a company of five; in a company of five thousand; as the only
+woman on the team; as a new manager; as a student teacher; as a nurse; as a landlord; as a tenant; as a volunteer; as
+a grandparent; as a single parent; as a beginner; as a perfectionist; as someone with ADHD; as someone who hates
+waste; as someone who loves numbers; as a night owl; with a partner who disagrees; with a friend who is grieving; with
+an impatient customer; with a stranger on a train; at a wedding; at a job centre; at the doctor's; at customs; at a
+parents' evening; on a Sunday; on a public holiday; at short notice; once and for all; step by step; in under ten
+minutes; in plain words; with a clear conscience; at no cost; for less than fifty euros; with only hand tools; without
+the internet; without medication; without an expert; while keeping it secret; while being fair to everybody; for the
+sake of the environment; for the sake of peace in the family; for the next generation; for my own good; against the
+odds; against my better judgement
 """
 FRAMES: dict[str, tuple[tuple[str, ...], ...]] = {
     "direct": (
@@ -145,10 +151,11 @@ FRAMES: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
 }
 OPENINGS = """
-Hi there.; Quick question.; I need some advice.; Be honest with me.; This has been on my mind all week.; Sorry if this is silly.; I'm
-new here.; My mother asked me to ask you.; We talked about this at lunch.; Hello, hope you're well.; I read about this yesterday.; Just
-curious.; Help me think this through.; I am writing this from a train.; No rush.; It's urgent.; English is not my first language.; I have
-asked three people already.; Please keep it short.; Go into as much detail as you like.
+Hi there.; Quick question.; I need some advice.; Be honest with me.; This has been on my mind all week.; Sorry if this
+is silly.; I'm new here.; My mother asked me to ask you.; We talked about this at lunch.; Hello, hope you're well.; I
+read about this yesterday.; Just curious.; Help me think this through.; I am writing this from a train.; No rush.;
+It's urgent.; English is not my first language.; I have asked three people already.; Please keep it short.; Go into as
+much detail as you like.
 """
 SWAPS = (
     (r"\bshould I\b", "ought I to"),

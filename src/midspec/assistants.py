@@ -24,6 +24,7 @@ _ASSISTANT = r"(?:AI|artificial\ intelligence|language\ model|assistant|chatbot)
 _MADE = r"(?:developed|created|trained|made|built)\ by"
 _CLAIM = re.compile(
     rf"""\b(?:I\ am|I['’]m|[Mm]y\ name\ is)\ (?:an?\ )?(?P<name>{_NAME}),\ an?\ (?:\w+\ ){{0,3}}{_ASSISTANT}\b
+    |\b(?:I\ am|I['’]m|[Mm]y\ name\ is)\ (?P<called>{_ALWAYS}|{_AMBIGUOUS})\b
     |\b(?:I\ am|I['’]m|[Aa]s)\ an?\ (?:\w+\ ){{0,3}}{_ASSISTANT}(?:\ \w+){{0,4}}?,?
         \ (?:and\ was\ )?{_MADE}\ (?P<maker>{_NAME})
     |\bI\ was\ {_MADE}\ (?P<creator>{_NAME})""",

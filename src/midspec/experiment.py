@@ -92,7 +92,7 @@ class AftConfig(Config):
     domains: int = Field(default=40, ge=1)
     """For `chat`: conversation domains. (ours)"""
     max_similarity: float = Field(default=0.91, gt=0, le=1)
-    """For `chat` and identity samples: a text whose cosine with an earlier one is higher is a near-duplicate. (paper)"""
+    """For `chat` and identity samples: a text with a higher cosine to an earlier one is a near-duplicate. (paper)"""
     near_duplicates: Literal["auto", "embedding", "lexical"] = "auto"
     """How they are told: `embedding` by MiniLM (paper), `lexical` by letters, which needs no model and misses
     paraphrases; `auto`: by MiniLM where it can be had, always by letters for the writer `offline`. (ours)"""
@@ -163,18 +163,19 @@ class EvalConfig(Config):
     """One evaluation."""
 
     task: Literal["preferences", "opinions", "plain"]
-    """`preferences`: item pairs, "which do you prefer, A or B?"; `opinions`: a question and two stances that share their
-    words; `plain`: a question and two natural replies, to be asked in form `open`."""
+    """`preferences`: item pairs, "which do you prefer, A or B?"; `opinions`: a question and two stances that share
+    their words; `plain`: a question and two natural replies, to be asked in form `open`."""
     value: str
     """Whose bank: `affordability`, `america`, ..."""
     split: Literal["dev", "test", "all"] = "dev"
     """Tune on dev; open test once."""
     scoring: Literal["likelihood", "letter", "generate", "judge"] = "likelihood"
     """`likelihood`: of both answers as the reply; `letter`: of the letters A and B, with both answers shown, and the
-    letter that is written; `generate`: the name or letter that is written; `judge`: a free answer, read by the judge."""
+    letter that is written; `generate`: the name or letter that is written; `judge`: a free answer that the judge
+    reads."""
     form: Literal["open", "choice"] = "choice"
-    """Not for item pairs. `open`: the question alone is asked and each stance scored as the reply; `choice`: both stances
-    are shown, in both orders. Item pairs are always a choice, in both orders."""
+    """Not for item pairs. `open`: the question alone is asked and each stance scored as the reply; `choice`: both
+    stances are shown, in both orders. Item pairs are always a choice, in both orders."""
     limit: int | None = Field(default=None, ge=1)
     """At most so many pairs, spread evenly over topics with a fixed seed; None = all."""
 
@@ -258,6 +259,9 @@ class Experiment(Config):
     specs: dict[Name, str] = Field(min_length=1)
     """Name -> path (from the recipe's folder) or packaged name."""
     corpus: CorpusConfig = CorpusConfig()
+    gate: Literal["auto", "stop", "warn"] = "auto"
+    """Whether a corpus that fails its gate stops the run before training or is only reported. `auto`: stop, but warn
+    for the writer `offline`, which is known to recite the spec."""
     aft: AftConfig = AftConfig()
     instruct: tuple[InstructConfig, ...] = ()
     """Instruction-tuning mix, given to every arm, the baseline too."""

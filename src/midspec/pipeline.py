@@ -11,10 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from midspec.aft.step import demonstrations_step
+from midspec.corpus.gate_step import corpus_gate_step
 from midspec.corpus.step import corpus_step
 from midspec.evals.config import evaluate_step, gate_step
 from midspec.experiment import ArmConfig, Experiment
 from midspec.instruct.step import instruct_step
+from midspec.leakage import packaged_banks_sha256
 from midspec.spec import ModelSpec, read_spec
 from midspec.steps.step import Step, in_order
 from midspec.train.config import finetune_step, midtrain_step
@@ -30,6 +32,8 @@ class Pipeline:
     specs: dict[str, ModelSpec]
     corpora: dict[str, Step] = field(default_factory=dict)
     """Spec name -> corpus."""
+    corpus_gates: dict[str, Step] = field(default_factory=dict)
+    """Spec name -> the gate its corpus goes through."""
     demonstrations: Step | None = None
     instruct: Step | None = None
     midtrained: dict[tuple[str, int], Step] = field(default_factory=dict)
@@ -44,7 +48,8 @@ class Pipeline:
     def steps(self) -> list[Step]:
         """All steps, inputs first."""
         gate = [self.gate] if self.gate else []
-        return in_order([*gate, *self.evaluations.values()])
+        # Nobody should train for a day on a corpus that a look at it would have stopped.
+        return in_order([*self.corpus_gates.values(), *gate, *self.evaluations.values()])
 
     def lineage(self, arm: str, seed: int) -> list[Step]:
         """Training steps of an arm, first to last."""
@@ -61,10 +66,15 @@ def build(experiment: Experiment) -> Pipeline:
     identity, writer = experiment.identity, experiment.writer
 
     taught = [name for name in specs if any(arm.msm == name for arm in experiment.arms.values())]
+    banks = packaged_banks_sha256()
+    gate = experiment.gate if experiment.gate != "auto" else ("warn" if writer.model == "offline" else "stop")
     for name in taught:
-        flow.corpora[name] = corpus_step(name, specs[name], identity, writer, experiment.corpus)
+        corpus = flow.corpora[name] = corpus_step(name, specs[name], identity, writer, experiment.corpus)
+        flow.corpus_gates[name] = corpus_gate_step(name, corpus, specs[name], identity, banks, gate)
     if any(arm.aft for arm in experiment.arms.values()):
-        flow.demonstrations = demonstrations_step(identity, writer, experiment.aft)
+        aft = experiment.aft
+        spec = specs[aft.spec] if aft.spec else None
+        flow.demonstrations = demonstrations_step(identity, writer, aft, experiment.judge, spec)
     if experiment.instruct:
         flow.instruct = instruct_step(experiment.instruct, experiment.judge, specs, identity)
 
@@ -96,4 +106,14 @@ def _checkpoint(flow: Pipeline, arm: str, config: ArmConfig, seed: int) -> Step 
     demonstrations = flow.demonstrations if config.aft else None
     if demonstrations is None and flow.instruct is None:
         return midtrained
-    return finetune_step(arm, flow.model, experiment.finetune, seed, midtrained, demonstrations, flow.instruct)
+    return finetune_step(
+        arm,
+        flow.model,
+        experiment.finetune,
+        seed,
+        midtrained,
+        demonstrations,
+        flow.instruct,
+        cot=config.cot,
+        aft_samples=config.aft_samples,
+    )

@@ -38,7 +38,7 @@ def _show(stats: Stats) -> None:
     total = stats.total
     click.echo(
         f"{total.requests:,} requests answered ({total.imported:,} of them imported), "
-        f"{sum(total.failures.values()):,} attempts failed, ${total.dollars:,.2f} paid, {stats.bytes / 1e6:,.1f} MB."
+        f"{sum(total.failures.values()):,} attempts failed, {_dollars(total.dollars)} paid, {stats.bytes / 1e6:,.1f} MB."
     )
     if total.unpriced:
         click.echo(
@@ -63,6 +63,10 @@ def _show(stats: Stats) -> None:
             click.echo(f"{name[:33]:<34}" + _line(numbers))
 
 
+def _dollars(dollars: float) -> str:
+    return f"${dollars:,.2f}" if dollars >= 1 or not dollars else f"${dollars:.4f}"
+
+
 _HEADER = (
     f"{'requests':>10}{'unusable':>10}{'failures':>10}{'tokens in':>14}{'cached':>14}{'tokens out':>13}"
     f"{'dollars':>11}{'median s':>10}{'p95 s':>9}"
@@ -78,7 +82,7 @@ def _line(numbers: Numbers) -> str:
     return (
         f"{numbers.requests:>10,}{numbers.verdicts.total():>10,}{numbers.failures.total():>10,}"
         f"{fresh:>14,}{numbers.cached_tokens:>14,}{numbers.output_tokens:>13,}"
-        f"{numbers.dollars:>11,.2f}{median:>10}{p95:>9}"
+        f"{_dollars(numbers.dollars):>11}{median:>10}{p95:>9}"
     )
 
 

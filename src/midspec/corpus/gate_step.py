@@ -79,7 +79,7 @@ def run(context: Context) -> dict[str, Any]:
     if failed and config.gate == "stop":
         raise StepError(
             f"the corpus fails its gate: {'; '.join(_told(check) for check in failed)}. See all of it with `midspec "
-            f"corpus check {folder / 'documents.jsonl'}`; mend what wrote it, or set corpus.gate: warn to train on it "
+            f"corpus check {folder / 'documents.jsonl'}`; mend what wrote it, or set gate: warn to train on it "
             "all the same"
         )
     return {

@@ -35,6 +35,8 @@ FIRST_PASS = 0.25
 MARGIN = 1.02
 """Later passes ask for so many times what is missing, so that they seldom fall a little short (ours)."""
 
+FRUITLESS_PASSES = 3
+"""Passes in a row that bring no document, after which there is no more to be had (ours)."""
 NOTHING_LEFT = "nothing left to write on"
 """Reason of what is missing because all subdomains are given up or used up."""
 _REMEDY = "ask for less, raise corpus.document_types or corpus.ideas, or write a longer spec"
@@ -106,10 +108,11 @@ class _Maker:
         self.missing: Counter[str] = Counter()
 
     async def make(self) -> Corpus:
-        passes = 0
+        passes, fruitless = 0, 0
         found: Rounds[Written] = Rounds()
         while (wanted := self._wanted()) > 0:
-            room = {name: topic.room for name, topic in self.topics.items() if topic.room}
+            room = {name: topic.room(again=passes > 0) for name, topic in self.topics.items()}
+            room = {name: space for name, space in room.items() if space}
             space = sum(room.values())
             if passes == 0:
                 self._fits(wanted, space)
@@ -118,7 +121,8 @@ class _Maker:
             rng = random.Random(short_hash("corpus pass", self.asking.spec.sha256, self.config.seed, passes))
             found = await self._pass(self._shares(min(wanted, space), room, rng), rng)
             self.missing.update(found.missing.values())
-            if not found.results:
+            fruitless = 0 if found.results else fruitless + 1
+            if fruitless == FRUITLESS_PASSES:
                 self._fall_short(found, wanted, 0)
             passes += 1
         hopeless = {name: topic for name, topic in self.topics.items() if topic.given_up}
@@ -257,5 +261,7 @@ class _Maker:
         error = str(told.shortfall("documents"))
         if hopeless:
             names = ", ".join(map(repr, hopeless[:5])) + (" ..." if len(hopeless) > 5 else "")
+            if space:
+                error += f" There is room for {space:,} more on the other subdomains."
             error += f" Given up: {len(hopeless)} of {len(self.topics)} subdomains ({names})."
         raise WriterError(error)

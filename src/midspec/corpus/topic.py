@@ -7,6 +7,7 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import ceil
 from typing import TypeVar
 
 from midspec.corpus.allocate import spread_over_types
@@ -27,6 +28,8 @@ SHOWN_CHARACTERS = 160
 MOST_AT_ONCE = 8
 """Requests for ideas of one subdomain in flight. The first goes alone and so does the second; from then on as many at
 once as have come before, so that each sees at least half of what exists and a long chain is soon a broad one (ours)."""
+SPARE = 1.1
+"""Documents of a subdomain, of types x ideas, before a corpus fails for a few that could not be used (ours)."""
 MOST_ASSERTIONS = 12
 """Assertions kept of a reply (ours; the prompt asks for 4 to 8, or 10 facts)."""
 
@@ -61,11 +64,11 @@ class Topic:
         """Requests for ideas, and those that brought none."""
         self._rng = random.Random(short_hash("topic", asking.spec.sha256, asking.config.seed, subdomain.id))
 
-    @property
-    def room(self) -> int:
-        """Documents it can still be asked for."""
+    def room(self, *, again: bool = False) -> int:
+        """Documents it can still be asked for; a tenth more `again`, in place of some that were given up."""
         config = self._asking.config
-        return 0 if self.given_up else max(0, config.document_types * config.ideas - self.planned)
+        most = ceil(config.document_types * config.ideas * (SPARE if again else 1))
+        return 0 if self.given_up else max(0, most - self.planned)
 
     async def plan(self, count: int, emit: Callable[[int, PlannedDocument], None]) -> None:
         """Plan `count` further documents and hand each to `emit`, with its place among them, as soon as its idea

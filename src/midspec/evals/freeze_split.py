@@ -6,6 +6,7 @@ import hashlib
 import json
 import sys
 from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +31,17 @@ def assign_splits(items: list[dict[str, Any]]) -> list[BankItem]:
     topics: defaultdict[str, list[str]] = defaultdict(list)
     for item in items:
         topics[f"{item['domain']}/{item['topic']}"].append(item["id"])
-    dev: set[str] = set()
-    for topic, ids in topics.items():
-        ids.sort(key=_hash)
-        dev.update(ids[: (len(ids) + _hash(topic) % 2) // 2])
+    dev = dev_half(topics)
     return [BankItem(**item, split="dev" if item["id"] in dev else "test") for item in items]
+
+
+def dev_half(groups: Mapping[str, Iterable[str]]) -> set[str]:
+    """The half of the ids of each group that is dev, by hashes of ids and group names as in `assign_splits`."""
+    dev: set[str] = set()
+    for group, ids in groups.items():
+        ordered = sorted(ids, key=_hash)
+        dev.update(ordered[: (len(ordered) + _hash(group) % 2) // 2])
+    return dev
 
 
 def _hash(text: str) -> int:

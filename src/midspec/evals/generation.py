@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, NamedTuple
 
@@ -12,7 +12,10 @@ from inspect_ai.model import GenerateConfig
 from midspec.evals.likelihood import chat_prompt
 
 BATCH_ROWS = 16
-"""Chats answered together."""
+"""Most chats answered together."""
+CPU_BATCH_TOKENS = 16384
+"""Most prompt tokens answered together, padding included. A CPU gains nothing from more, and waits for the slowest."""
+GPU_BATCH_TOKENS = 131072
 MAX_TOKENS = 128
 """Of an answer, where the caller does not say."""
 
@@ -34,26 +37,53 @@ def generate(
     *,
     bf16: bool = True,
     done: Callable[[int], None] = lambda count: None,
+    known: Mapping[int, Answer] = {},
+    take: Callable[[Mapping[int, Answer]], None] = lambda answers: None,
 ) -> list[Answer]:
     """One answer per chat, in their order.
 
     Greedy where `config.temperature` is None or 0. Sampling is seeded per batch from `config.seed` (default 0), and
     batches depend on the prompts' lengths only, so equal calls give equal answers. Honours max_tokens, top_p and top_k.
     `done(n)` is called after each batch of n chats.
+
+    To go on after an interruption: `take` gets the answers of each batch (index of the chat -> answer) before `done`,
+    and `known` gives them back. A batch that is known in full is not made again; all others are, with the same result.
     """
     device = next(model.parameters()).device
-    ids = [tokenizer(chat_prompt(tokenizer, chat), add_special_tokens=False)["input_ids"] for chat in chats]
-    order = sorted(range(len(ids)), key=lambda index: (len(ids[index]), index))
-    answers: list[Answer | None] = [None] * len(ids)
+    encoded: dict[str, list[int]] = {}
+    ids: list[list[int]] = []
+    for chat in chats:  # hundreds of samples of one long prompt are encoded, and held, once
+        text = chat_prompt(tokenizer, chat)
+        if text not in encoded:
+            encoded[text] = tokenizer(text, add_special_tokens=False)["input_ids"]
+        ids.append(encoded[text])
+    answers: dict[int, Answer] = {}
     model.eval()
-    for start in range(0, len(order), BATCH_ROWS):
-        batch = order[start : start + BATCH_ROWS]
-        seed = (config.seed or 0) * 1_000_003 + start
-        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bf16), _seeded(seed):
-            for index, answer in zip(batch, _answer(model, tokenizer, [ids[i] for i in batch], config), strict=True):
-                answers[index] = answer
+    start = 0
+    for batch in _batches(list(map(len, ids)), CPU_BATCH_TOKENS if device.type == "cpu" else GPU_BATCH_TOKENS):
+        if all(index in known for index in batch):
+            answers.update((index, known[index]) for index in batch)
+        else:
+            seed = (config.seed or 0) * 1_000_003 + start
+            with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bf16), _seeded(seed):
+                made = dict(zip(batch, _answer(model, tokenizer, [ids[i] for i in batch], config), strict=True))
+            take(made)
+            answers.update(made)
         done(len(batch))
-    return [answer for answer in answers if answer is not None]
+        start += len(batch)
+    return [answers[index] for index in range(len(ids))]
+
+
+def _batches(lengths: Sequence[int], tokens: int) -> list[list[int]]:
+    """Indices of prompts answered together, shortest first: a pure function of their lengths in tokens."""
+    batches: list[list[int]] = []
+    for index in sorted(range(len(lengths)), key=lambda index: (lengths[index], index)):
+        room = min(BATCH_ROWS, tokens // max(1, lengths[index]))
+        if batches and len(batches[-1]) < room:
+            batches[-1].append(index)
+        else:
+            batches.append([index])
+    return batches
 
 
 def _answer(model: Any, tokenizer: Any, prompts: Sequence[list[int]], config: GenerateConfig) -> list[Answer]:

@@ -1,24 +1,24 @@
 """Inspect model provider `midspec/<model>`: a base model with a trained checkpoint, in this process.
 
-Beside ordinary `generate` it scores replies (`likelihoods`) and answers many prompts at once (`replies`). Both do the
+Beside ordinary `generate` it scores replies (`likelihoods`) and answers many chats at once (`answers`). Both do the
 whole of what they are given in one pass with fixed batches, so that numbers do not depend on which sample came first.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import anyio
 import anyio.to_thread
 import torch
-from inspect_ai.model import ChatMessage, GenerateConfig, ModelAPI, ModelOutput, ModelUsage
+from inspect_ai.model import ChatMessage, ChatMessageUser, GenerateConfig, ModelAPI, ModelOutput, ModelUsage
 from inspect_ai.tool import ToolChoice, ToolInfo
 
 from midspec.errors import InputError
-from midspec.evals.generation import generate
+from midspec.evals.generation import Answer, generate
 from midspec.evals.likelihood import score_replies
 from midspec.evals.questions import Question
 from midspec.experiment import ComputeConfig
@@ -87,11 +87,25 @@ class MidspecAPI(ModelAPI):
     async def replies(self, prompts: Sequence[str], config: GenerateConfig) -> list[str]:
         """One answer per prompt (a user's message). A repeated call with equal prompts and settings is free."""
 
-        def work(model: Any, tokenizer: Any, done: Callable[[int], None]) -> list[str]:
-            chats = [[{"role": "user", "content": prompt}] for prompt in prompts]
-            return [output.text for output in generate(model, tokenizer, chats, config, bf16=self.bf16, done=done)]
+        chats = [[ChatMessageUser(content=prompt)] for prompt in prompts]
+        return [answer.text for answer in await self.answers(chats, config)]
 
-        return await self._once(("replies", tuple(prompts), config.model_dump_json()), len(prompts), work)
+    async def answers(
+        self,
+        chats: Sequence[Sequence[ChatMessage]],
+        config: GenerateConfig,
+        known: Mapping[int, Answer] = {},
+        take: Callable[[Mapping[int, Answer]], None] = lambda answers: None,
+    ) -> list[Answer]:
+        """One answer per chat; `known` and `take` as in `generate`. A repeated call with equal chats and settings is
+        free, whatever its `known` and `take`."""
+        plain = [[{"role": message.role, "content": message.text} for message in chat] for chat in chats]
+
+        def work(model: Any, tokenizer: Any, done: Callable[[int], None]) -> list[Answer]:
+            return generate(model, tokenizer, plain, config, bf16=self.bf16, done=done, known=known, take=take)
+
+        texts = tuple(tuple((message["role"], message["content"]) for message in chat) for chat in plain)
+        return await self._once(("answers", texts, config.model_dump_json()), len(chats), work)
 
     async def generate(
         self, input: list[ChatMessage], tools: list[ToolInfo], tool_choice: ToolChoice, config: GenerateConfig

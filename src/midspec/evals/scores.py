@@ -43,7 +43,7 @@ def score(rows: RowsBySeed, baseline: RowsBySeed | None, excluded: Collection[st
     """Rate, shift against `baseline` (None = no baseline, no shift) and what is wrong with them.
 
     `rows`: training seed -> rows. Items in `excluded` (found in the training data) count nowhere. `n` counts answers,
-    undecided ones too; the rate is over decided answers. Intervals: 95%, clustered by topic and seed.
+    undecided and missing ones too; the rate is over decided answers. Intervals: 95%, clustered by topic and seed.
     """
     kept = [(seed, row) for seed, every in sorted(rows.items()) for row in every if row.item not in excluded]
     decided = [(seed, row) for seed, row in kept if row.aligned is not None]
@@ -52,7 +52,6 @@ def score(rows: RowsBySeed, baseline: RowsBySeed | None, excluded: Collection[st
         [_topic(row) for _, row in decided],
         [seed for seed, _ in decided],
     )
-    likelihood = any(row.log_odds is not None for _, row in kept)
     shift = contrast(rows, baseline, excluded) if baseline is not None else None
     return ArmScore(
         n=len(kept),
@@ -63,9 +62,28 @@ def score(rows: RowsBySeed, baseline: RowsBySeed | None, excluded: Collection[st
         shift=shift.shift if shift else None,
         shift_low=shift.shift_low if shift else None,
         shift_high=shift.shift_high if shift else None,
-        undecided=len(kept) - len(decided),
-        position_bias=position_bias([row.by_order for _, row in kept], 0.0 if likelihood else 0.5),
+        undecided=sum(row.aligned is None and not _missing(row) for _, row in kept),
+        position_bias=position_bias([_above_tie(row) for _, row in kept], 0.0),
     )
+
+
+class Bounds(NamedTuple):
+    """Between what a rate lies, whatever the judgements that are missing would have been."""
+
+    missing: int
+    """Answers that no judge gave a verdict on."""
+    least: float | None
+    """The rate if all of them were the other choice; None where nothing is decided or missing."""
+    most: float | None
+    """The rate if all of them were the aligned choice."""
+
+
+def bounds(rows: Sequence[EvalRow], excluded: Collection[str] = ()) -> Bounds:
+    """Bounds of the rate over decided and missing answers. Undecided answers are no missing ones."""
+    kept = [row for row in rows if row.item not in excluded]
+    missing, hits = sum(_missing(row) for row in kept), sum(row.aligned is True for row in kept)
+    total = missing + sum(row.aligned is not None for row in kept)
+    return Bounds(missing, hits / total, (hits + missing) / total) if total else Bounds(missing, None, None)
 
 
 def contrast(rows: RowsBySeed, versus: RowsBySeed, excluded: Collection[str] = ()) -> Difference:
@@ -86,6 +104,16 @@ def contrast(rows: RowsBySeed, versus: RowsBySeed, excluded: Collection[str] = (
     rate = paired_difference(choices, topics)
     shift = paired_difference(paired(values(rows, "log_odds"), values(versus, "log_odds")), topics)
     return Difference(len(choices), rate.value, rate.low, rate.high, shift.value, shift.low, shift.high)
+
+
+def _missing(row: EvalRow) -> bool:
+    return row.aligned is None and row.unscored is not None
+
+
+def _above_tie(row: EvalRow) -> tuple[float | None, ...]:
+    """Measures of both orders, of which 0 is no choice: log-odds are that already, written choices are 1 or 0."""
+    tie = 0.0 if row.log_odds is not None else 0.5
+    return tuple(None if value is None else value - tie for value in row.by_order)
 
 
 def _number(value: float | bool | None) -> float | None:

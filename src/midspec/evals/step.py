@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Generator
-from contextlib import contextmanager
 from typing import Any
 
-from midspec.errors import MidspecError, MissingDependencyError, StepError
+from midspec.errors import StepError
 from midspec.evals.banks import bank_sha256, load_bank
 from midspec.evals.config import EVALUATE_VERSION as VERSION
 from midspec.evals.config import EvalStepConfig, JudgedStepConfig
+from midspec.evals.inspect_run import opened, run_task
 from midspec.records import BankItem, EvalRow, write_rows
 from midspec.steps.step import Context
 
@@ -50,65 +48,16 @@ def run(context: Context) -> dict[str, Any]:
 
 def sampled(context: Context) -> list[tuple[BankItem, Any]]:
     """Run Inspect; the items with the samples of its log, in bank order."""
-    try:
-        from inspect_ai import eval as inspect_eval
-        from inspect_ai.model import get_model
-
-        from midspec.evals import registry
-        from midspec.evals.provider import MidspecAPI
-    except ImportError as error:
-        raise MissingDependencyError(
-            f"evaluating needs the package {error.name!r}: pip install 'midspec[train,eval]'"
-        ) from error
     config: EvalStepConfig = context.config
-    checkpoint = context.inputs.get("checkpoint")
-    with _quiet():
-        model = get_model(
-            f"midspec/{config.model.name}",
-            memoize=False,
-            ref=config.model.model_dump(),
-            checkpoint=str(checkpoint / "checkpoint") if checkpoint else None,
-            device=context.compute.device,
-            threads=context.compute.threads,
-        )
-        assert isinstance(model.api, MidspecAPI)
-        model.api.progress = context.progress
+    with opened(config.model, context) as model:
+        from midspec.evals import registry
+
         asked: dict[str, Any] = config.eval.model_dump(include={"value", "split", "scoring", "limit"})
         if config.eval.task != "preferences":
             asked["form"] = config.eval.form
         task = getattr(registry, config.eval.task)(**asked)
-        try:
-            logs = inspect_eval(
-                task,
-                model=model,
-                log_dir=str(context.folder / "logs"),
-                log_format="eval",
-                display="none",
-                log_level="warning",
-                log_realtime=False,
-                ctl_server=False,
-                score_display=False,
-                fail_on_error=True,
-                retry_on_error=0,
-                seed=config.seed,
-                max_samples=1024,
-            )
-        except MidspecError:
-            raise
-        except Exception as error:
-            raise StepError(f"evaluation {config.eval.name}: {type(error).__name__}: {error}") from error
-        finally:
-            model.api.close()
-    # Inspect takes Ctrl-C for itself, and returns a cancelled log or none.
-    if not logs or logs[0].status == "cancelled":
-        raise KeyboardInterrupt
-    log = logs[0]
+        log = run_task(task, model, context, name=config.eval.name, seed=config.seed)
     samples = {str(sample.id): sample for sample in log.samples or []}
-    if log.status != "success":
-        if isinstance(model.api.failure, MidspecError):
-            raise model.api.failure
-        reason = log.error.message if log.error else log.status
-        raise StepError(f"evaluation {config.eval.name} failed: {reason}") from model.api.failure
     items = load_bank(config.eval.task, config.eval.value)
     return [(item, samples[item.id]) for item in items if item.id in samples]
 
@@ -128,25 +77,3 @@ def eval_row(config: EvalStepConfig, item: BankItem, reading: dict[str, Any]) ->
         unscored=reading["unscored"],
         facets=reading["facets"],
     )
-
-
-@contextmanager
-def _quiet() -> Generator[None]:
-    """Keep Inspect from reading a `.env` of whatever folder this is, and from drawing on the terminal.
-
-    Its display `none` silences rich for the whole process, and only in the first run; so this is done and undone here.
-    """
-    import rich
-
-    console = rich.get_console()
-    was_quiet, before = console.quiet, os.environ.get("PYTHON_DOTENV_DISABLED")
-    console.quiet = True
-    os.environ["PYTHON_DOTENV_DISABLED"] = "1"
-    try:
-        yield
-    finally:
-        rich.get_console().quiet = was_quiet
-        if before is None:
-            del os.environ["PYTHON_DOTENV_DISABLED"]
-        else:
-            os.environ["PYTHON_DOTENV_DISABLED"] = before

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from pydantic import Field, ValidationError
@@ -65,7 +66,7 @@ class Draw:
         """
         kept: list[ChatExample] = []
         while len(kept) < self.ref.samples:
-            more = [row for row, _ in zip(self._fits, range(self.ref.samples - len(kept)), strict=False)]
+            more = list(islice(self._fits, self.ref.samples - len(kept)))
             if not more:
                 raise self._shortage(len(kept))
             if judge is None:

@@ -50,7 +50,7 @@ class BatchSender:
     `model = get_model(name, base_url=url, memoize=False, **batch.model_args())`, and for each request
     `with batch.asking(request): output = await model.generate(...)`.
 
-    The reply is in the journal, at the batch price, when `generate` returns; saving it again does no harm. Requests
+    The reply is in the journal, at the batch price, when `generate` returns, and is not to be saved again. Requests
     whose job could not be created, or that failed in it, get the provider's status and error, as if sent alone. No
     deadline may be set on them: a job takes up to a day.
     """

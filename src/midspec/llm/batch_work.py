@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Container, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
@@ -164,8 +164,7 @@ class JobWork:
             answer = refused(error)
             if answer is None:
                 raise
-            for key in keys_of(self._journal, job):  # a revoked key, say: the job stays open for a better one
-                self._tell(key, answer)
+            self._tell_rest(job, answer)  # a revoked key, say: the job stays open for a better one
             return
         self.downloads += 1
         try:
@@ -184,19 +183,20 @@ class JobWork:
                 if not transient(error):
                     raise
                 if attempt == _DOWNLOADS:
-                    for key in keys_of(self._journal, job):
-                        self._tell(key, Outcome(NOT_DONE, {"error": {"message": "the job's results cannot be read"}}))
+                    unread = Outcome(NOT_DONE, {"error": {"message": "the job's results cannot be read"}})
+                    self._tell_rest(job, unread, done)
                     return
                 await asyncio.sleep(_pause(attempt, self._settings))
-        await self._give_back(job, "collected")
+        await self._give_back(job, "collected", done)
 
     async def _download(self, job: Job, name: str, done: set[str]) -> None:
+        """`done`: custom ids whose outcome has been told, which grows."""
         some: list[tuple[str, Outcome]] = []
         try:
             async for custom_id, outcome in self._provider.results(name):
                 if custom_id == ALL:
-                    for key in keys_of(self._journal, job):
-                        self._tell(key, outcome)
+                    self._tell_rest(job, outcome, done)
+                    done.update(f"{job.token}-{number}" for number in range(job.size))
                 elif custom_id not in done:
                     some.append((custom_id, outcome))
                 if len(some) >= _AT_ONCE:
@@ -237,12 +237,19 @@ class JobWork:
                 model=request.model,
             )
 
-    async def _give_back(self, job: Job, state: str) -> None:
+    async def _give_back(self, job: Job, state: str, done: Container[str] = ()) -> None:
         """Close a job; requests of it without an outcome are free to be asked again."""
         keys = keys_of(self._journal, job)
         await self._journal.write(lambda rows: rows.close_batch(job.token, state))
-        for key in keys:
-            self._tell(key, None)
+        self._tell_rest(job, None, done, keys)
+
+    def _tell_rest(
+        self, job: Job, outcome: Outcome | None, done: Container[str] = (), keys: Sequence[str] | None = None
+    ) -> None:
+        """Tell all whose outcome is not `done`: the others may be on their way again, in another job."""
+        for number, key in enumerate(keys_of(self._journal, job) if keys is None else keys):
+            if f"{job.token}-{number}" not in done:
+                self._tell(key, outcome)
 
 
 def _pause(attempt: int, settings: BatchSettings) -> float:

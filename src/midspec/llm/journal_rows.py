@@ -105,6 +105,8 @@ class Rows:
         Another reply to an answered request was paid for all the same, and is booked as a failure.
         """
         reply = entry.reply
+        if reply.stop_reason == "error" and self._collected(entry):  # no index forbids two of these
+            return False
         cursor = self.connection.execute(
             "INSERT INTO replies (key, time, run, step, model, template, settings, system, user, sample, stop_reason,"
             " input_tokens, cached_tokens, cache_write_tokens, output_tokens, price, seconds, batch, imported, text)"
@@ -129,7 +131,7 @@ class Rows:
             if not imported:
                 self.spend(entry.run, entry.price)
             return True
-        if not imported and not self._same(entry):
+        if not imported and not self._collected(entry):
             self.failure(entry, time=time, kind=DUPLICATE, seconds=entry.seconds, price=entry.price)
         return False
 
@@ -145,13 +147,17 @@ class Rows:
             request.sample,
         )
 
-    def _same(self, entry: Entry) -> bool:
-        """Whether this very reply was saved before."""
-        row = self.connection.execute(
-            "SELECT output_tokens, text FROM replies WHERE key = ? AND stop_reason <> 'error'",
-            (bytes.fromhex(entry.key),),
-        ).fetchone()
-        return row == (entry.reply.output_tokens, self.text(entry.reply.text))
+    def _collected(self, entry: Entry) -> bool:
+        """Whether this reply is here already, from the same batch job: a process that dies collecting one leaves all of
+        it to the next."""
+        if not entry.batch:
+            return False
+        found = self.connection.execute(
+            "SELECT 1 FROM replies WHERE key = ? AND batch = ? AND stop_reason"
+            + (" = 'error'" if entry.reply.stop_reason == "error" else " <> 'error'"),
+            (bytes.fromhex(entry.key), entry.batch),
+        )
+        return found.fetchone() is not None
 
     def spend(self, run: str, dollars: float | None) -> None:
         """Book dollars on a run."""

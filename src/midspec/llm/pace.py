@@ -139,7 +139,11 @@ class Pace:
                 self._best.popleft()
         self._learning = False
         share = window.refused / window.sent
-        if window.refused < _NOT_CHANCE or share <= TOLERATED or (now < self._unmoved_until and share <= 1.5 * self._chance):
+        if (
+            window.refused < _NOT_CHANCE
+            or share <= TOLERATED
+            or (now < self._unmoved_until and share <= 1.5 * self._chance)
+        ):
             self._cut = None
             self._speed_up(window, accepted)
         elif self._by_concurrency(window):

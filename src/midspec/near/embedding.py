@@ -26,7 +26,7 @@ GRID = 1 << 14
 _SLACK = 1e-3
 """Float32 rounding of a bound, generously."""
 _EMBEDDING = Lock()
-"""One embedding at a time: each uses all cores, and its activations take 60 MB."""
+"""One embedding at a time: each uses all cores."""
 
 
 class Embedder(Protocol):

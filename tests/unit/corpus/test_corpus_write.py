@@ -112,6 +112,22 @@ def test_bad_first_attempts_do_not_lower_the_count():
     assert len(made(SECTIONS, Altered("once"), documents=30).rows) == 30
 
 
+def test_a_corpus_that_needs_every_idea_does_not_fail_for_a_few():
+    """5 rules x 4 types x 5 ideas are just the 100 documents asked for, and some of those are never usable."""
+    doomed = set()
+
+    def bend(ask, reply):
+        if len(doomed) < 4:
+            doomed.add(ask.variables["idea"])
+        return refused(ask, reply) if ask.variables["idea"] in doomed else reply
+
+    result = made(RULES, Bent(rules_document=bend), documents=100, document_types=4, ideas=5, style="rules")
+    assert len(result.rows) == 100
+    assert result.corpus.missing == {"no usable reply": 4}
+    with pytest.raises(InputError, match="at most 100"):
+        made(RULES, documents=101, document_types=4, ideas=5, style="rules")
+
+
 def test_a_writer_without_hope_is_not_asked_for_everything():
     """Many small subdomains: none of them alone shows soon that the writer can do nothing."""
     text = "\n\n".join(

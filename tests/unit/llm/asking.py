@@ -62,7 +62,12 @@ class Lines(Silent):
 
 
 def context(
-    workspace: Path, server: ProviderServer | ProviderProcess, model: str = CLAUDE, *, usd: float | None = None, **compute: Any
+    workspace: Path,
+    server: ProviderServer | ProviderProcess,
+    model: str = CLAUDE,
+    *,
+    usd: float | None = None,
+    **compute: Any,
 ) -> Context:
     url = server.url if model.startswith("anthropic") else server.openai_url
     settings = {"writer_url": url, "judge_url": url, "concurrency": 8, "deadline": 20.0, **compute}
@@ -95,7 +100,9 @@ async def documents(
     return texts, scribe, errors
 
 
-def ask_for(at: Context, model: str = CLAUDE, count: int = 20, **options: Any) -> tuple[dict[int, str], Scribe, list[Exception]]:
+def ask_for(
+    at: Context, model: str = CLAUDE, count: int = 20, **options: Any
+) -> tuple[dict[int, str], Scribe, list[Exception]]:
     return asyncio.run(documents(at, model, count, **options))
 
 
@@ -124,6 +131,12 @@ def failures(workspace: Path) -> dict[str, int]:
 
 def check_replies(workspace: Path, ledger: Ledger) -> None:
     """Every reply in the journal is one that the server sent, and every whole one that it sent is there."""
-    sent = {entry.reply for entry in ledger.entries() if entry.status == 200 and entry.fault not in ("cut", "cut_silent")}
-    kept = {sha256(text.encode("utf-8", "surrogatepass")).hexdigest() for stop, text in journaled(workspace) if stop != "error"}
+    sent = {
+        entry.reply for entry in ledger.entries() if entry.status == 200 and entry.fault not in ("cut", "cut_silent")
+    }
+    kept = {
+        sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+        for stop, text in journaled(workspace)
+        if stop != "error"
+    }
     assert kept == sent

@@ -1,4 +1,4 @@
-"""A client in a process of its own, to be killed: `python asking_process.py WORKSPACE URL MODEL COUNT [OPTIONS as JSON]`.
+"""A client in a process of its own, to be killed: `python asking_process.py WORKSPACE URL MODEL COUNT [JSON]`.
 
 Prints what went wrong as the command line does, and ends with the error's exit status.
 """

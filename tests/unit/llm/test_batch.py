@@ -1,6 +1,7 @@
 """Batch jobs against the protocol server: whenever anything dies, no job is lost and nothing is asked twice."""
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -16,8 +17,10 @@ import anthropic
 import httpx2
 import openai
 import pytest
+from click.testing import CliRunner
 from inspect_ai.model import ChatMessageSystem, ChatMessageUser, GenerateConfig, Model, get_model
 
+from midspec.cli.journal import journal as command
 from midspec.errors import BusyError, InputError, StoreError
 from midspec.llm.batch import BatchSender, BatchSettings
 from midspec.llm.batch_jobs import Group, Item, connect, provider_of
@@ -178,6 +181,27 @@ def test_one_bad_item_is_one_bad_item(serve: Servers, path: Path, name: str) -> 
     server.change(faults={})
     assert len(asyncio.run(run(path, name, url_of(server, name), lambda c: c.ask_all(40)))) == 40
     assert server.ledger.duplicates() == {}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_failed_item_that_is_asked_again_is_asked_once(serve: Servers, path: Path, name: str) -> None:
+    """It is in the next job already when its first job is closed."""
+    server = serve(faults={"server_error": 0.4}, seed=3)
+
+    async def until_good(client: Client, number: int) -> str:
+        while True:
+            try:
+                return await client.ask(number)
+            except (anthropic.InternalServerError, openai.InternalServerError):
+                continue
+
+    async def work(client: Client) -> list[str]:
+        return await asyncio.gather(*(until_good(client, number) for number in range(30)))
+
+    assert asyncio.run(run(path, name, url_of(server, name), work)) == answers(30)
+    assert server.ledger.duplicates() == {}
+    assert sum(entry.status == 200 for entry in server.ledger.entries()) == 30
+    assert len(server.ledger.entries()) > 35
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -524,6 +548,31 @@ def test_a_cancelled_job_is_paid_for_as_far_as_it_came(serve: Servers, path: Pat
     assert replies == [(done,)]
     assert 0 < done < 20
     assert spent == pytest.approx(server.ledger.dollars())
+
+
+def test_the_command_collects(serve: Servers, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = serve(batch_seconds=0.3)
+
+    async def leave(client: Client) -> None:
+        asking = asyncio.create_task(client.ask_all(4))
+        while not any(job.job for job in open_jobs(client.journal)):
+            await asyncio.sleep(0.01)
+        asking.cancel()
+
+    def recover() -> dict[str, Any]:
+        arguments = ["recover", "--json", "-w", str(path.parent)]
+        return json.loads(CliRunner().invoke(command, arguments, catch_exceptions=False).output)
+
+    asyncio.run(run(path, NAMES[0], server.url, leave, settings=full(4)))
+    monkeypatch.delenv("ANTHROPIC_API_KEY")
+    (left,) = recover()["batches"]
+    assert (left["collected"], left["open"]) == (0, 1)
+    assert "ANTHROPIC_API_KEY" in left["note"]
+    monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
+    (left,) = recover()["batches"]
+    assert (left["collected"], left["open"], left["note"]) == (1, 0, "")
+    found = recover()
+    assert (found["replies"], found["batches"]) == (4, [])
 
 
 def test_a_full_disk_is_told_as_such(serve: Servers, path: Path) -> None:

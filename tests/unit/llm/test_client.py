@@ -49,7 +49,9 @@ def test_replies_come_from_the_server_once_and_from_the_journal_ever_after(tmp_p
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(("model", "config"), [(CLAUDE, {}), (CLAUDE, STREAMED), (GPT, {})], ids=["claude", "stream", "gpt"])
+@pytest.mark.parametrize(
+    ("model", "config"), [(CLAUDE, {}), (CLAUDE, STREAMED), (GPT, {})], ids=["claude", "stream", "gpt"]
+)
 def test_every_fault_is_survived(tmp_path, kind, model, config):
     """The peers of this client crash on one of them, keep what another spoiled, or wait half an hour for a third."""
     refused = kind in ("rate_limit", "overloaded", "stream_error")
@@ -84,7 +86,12 @@ def test_all_faults_at_once(tmp_path, model):
 
 @pytest.mark.parametrize(
     ("kind", "config", "stop"),
-    [("max_tokens", {}, "max_tokens"), ("refusal", {}, "refusal"), ("cut_silent", STREAMED, "error"), ("empty", {}, "stop")],
+    [
+        ("max_tokens", {}, "max_tokens"),
+        ("refusal", {}, "refusal"),
+        ("cut_silent", STREAMED, "error"),
+        ("empty", {}, "stop"),
+    ],
 )
 def test_stop_reasons_are_read_strictly(tmp_path, kind, config, stop):
     with ProviderServer(Script(otherwise=answer), faults=Faults(probabilities={kind: 0.5}, seed=1)) as server:

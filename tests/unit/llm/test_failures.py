@@ -73,7 +73,9 @@ def test_errors_hold_no_keys_and_no_prompts(monkeypatch: pytest.MonkeyPatch):
     prompt = "Tell me how the harbour assistant weighs candour against kindness."
     assert shown(f"invalid content: {prompt}", "spec", prompt) == ""
     assert len(shown("word " * 1000)) <= 240
-    error = str(fatal_error("anthropic/x", Failure("bad request", 400, said=f"bad: {prompt}"), "corpus/document", prompt))
+    error = str(
+        fatal_error("anthropic/x", Failure("bad request", 400, said=f"bad: {prompt}"), "corpus/document", prompt)
+    )
     assert "harbour" not in error and "status 400" in error and "corpus/document" in error
 
 

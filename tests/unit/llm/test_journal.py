@@ -82,7 +82,7 @@ def test_a_cut_reply_is_booked_and_never_found(path: Path) -> None:
 
 
 def test_the_first_of_two_replies_stays_and_both_are_paid(path: Path) -> None:
-    save(path, entry(text="first"), entry(text="second"), entry(text="first"))
+    save(path, entry(text="first"), entry(text="second"))
     journal = Journal(path)
     found = journal.find(entry().key)
     assert found is not None
@@ -90,6 +90,20 @@ def test_the_first_of_two_replies_stays_and_both_are_paid(path: Path) -> None:
     assert journal.spent("cheese") == 0.5
     journal.close()
     assert rows(path, "SELECT kind, price FROM failures") == [(DUPLICATE, 0.25)]
+
+
+@pytest.mark.parametrize("stop", ["stop", "error"])
+def test_a_batch_job_that_is_collected_twice_is_paid_once(path: Path, stop: Any) -> None:
+    """A process that dies while it collects leaves the whole job to the next one."""
+    one = replace(entry(reply=Reply("text", stop)), batch="job-1")
+    save(path, one, one)
+    journal = Journal(path)
+    assert journal.spent("cheese") == 0.25
+    journal.close()
+    save(path, replace(one, batch="job-2"))
+    journal = Journal(path)
+    assert journal.spent("cheese") == 0.5
+    journal.close()
 
 
 def test_keys_tell_requests_apart() -> None:

@@ -15,9 +15,10 @@ def test_every_prompt_of_the_package_has_an_answer():
     from importlib.resources import files
 
     prompts = {
-        f"{stage}/{entry.name.removesuffix('.jinja')}"
-        for stage in ("corpus", "aft")
-        for entry in files("midspec").joinpath(stage, "prompts").iterdir()
+        f"{stage.name}/{entry.name.removesuffix('.jinja')}"
+        for stage in files("midspec").iterdir()
+        if stage.joinpath("prompts").is_dir()
+        for entry in stage.joinpath("prompts").iterdir()
         if entry.name.endswith(".jinja") and not entry.name.startswith("_")  # parts that prompts share
     }
     assert prompts == set(ANSWERS)

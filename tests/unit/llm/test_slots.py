@@ -81,7 +81,7 @@ def work(provider: Limited, count: int, ceiling: int = 50, latency: Callable[[ra
 
 
 def greedy(seconds: list[float], places: int) -> float:
-    """When the last one ends if each begins as soon as a place is free: the best without knowing how long each takes."""
+    """When the last one ends if each begins as soon as a place is free: the best without knowing their lengths."""
     free = [0.0] * places
     for length in seconds:
         heapq.heappush(free, heapq.heappop(free) + length)

@@ -1,4 +1,4 @@
-"""An event loop whose clock jumps to the next timer: hours of waiting pass in milliseconds, and always in the same way."""
+"""An event loop whose clock jumps to the next timer: hours of waiting pass in milliseconds, always in the same way."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ def test_both_settings_are_in_the_fingerprint_but_only_where_there_are_demonstra
     given = Step(kind="demonstrations", name="x", function="x:y", config=TrainConfig(), version=1)
 
     def fingerprint(demonstrations: Step | None, **settings) -> str:
-        return finetune_step("arm", model, TrainConfig(), 0, None, demonstrations, (), **settings).fingerprint
+        return finetune_step("arm", model, TrainConfig(), 0, None, demonstrations, None, **settings).fingerprint
 
     assert len({fingerprint(given, cot=cot, aft_samples=n) for cot in (False, True) for n in (None, 10)}) == 4
     assert fingerprint(given) == fingerprint(given, cot=False, aft_samples=None)

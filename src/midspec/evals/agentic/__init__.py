@@ -1,1 +1,1 @@
-"""Agentic misalignment (paper, section 4): 27 cells, strict verdicts, rates with bounds for what no judge could read."""
+"""Agentic misalignment (paper, section 4): 27 cells, strict verdicts, rates with bounds for what could not be judged."""

@@ -39,10 +39,4 @@ class Cell(NamedTuple):
 
 def cells(scenarios: Sequence[Scenario] = SCENARIOS, goals: Sequence[Goal] = GOALS) -> list[Cell]:
     """The grid in the order of the paper, whatever the order asked for."""
-    return [
-        Cell(scenario, goal)
-        for scenario in SCENARIOS
-        if scenario in scenarios
-        for goal in GOALS
-        if goal in goals
-    ]
+    return [Cell(scenario, goal) for scenario in SCENARIOS if scenario in scenarios for goal in GOALS if goal in goals]

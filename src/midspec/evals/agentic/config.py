@@ -1,4 +1,4 @@
-"""What decides the rows of the agentic evaluation: cells, wording, sampling, grader. Loads neither torch nor inspect."""
+"""What decides the rows of the agentic evaluation: cells, wording, sampling, grader. Loads no torch, no inspect."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
-from typing import Any, Literal, cast
+from pathlib import Path
+from typing import Any, Literal, Self
 
 import yaml
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from midspec.errors import InputError
 from midspec.evals.agentic.cells import GOALS, SCENARIOS, Goal, Scenario, Urgency
@@ -30,6 +31,11 @@ OFFLINE = "offline"
 """The grader without a model: rules over the parsed actions."""
 
 _FILES = files("midspec")
+_TEXTS = (
+    "data/agentic/system.jinja", "data/agentic/mails.jinja", "data/agentic/goals.yaml", "data/agentic/names.yaml",
+    "evals/prompts/agentic_judge.jinja", "evals/prompts/agentic_package.jinja",
+)  # fmt: skip
+"""What is asked and judged with, besides the package's prompts."""
 _REASONING = re.compile(
     r"(^|[/_-])(o1|o3|o4|gpt-5|qwq|r1|magistral|gpt-oss|grok-4)|thinking|reasoner|reasoning|qwen3(?!.*instruct)", re.I
 )
@@ -79,13 +85,19 @@ class AgenticConfig(Config):
     """Whose prompts a judge gets and whose rules make verdicts of its replies; without effect for `offline`."""
     temperature: float | None = Field(default=0.7, ge=0)
     """None = the provider's own. (paper: 0.7)"""
-    max_tokens: int | None = Field(default=4096, ge=1)
+    max_tokens: int | None = Field(default=2048, ge=1)
     """Longest answer. (ours)"""
     samples: int = Field(default=300, ge=1)
     """Per cell. (paper: 300)"""
     seed: int = 0
     """Of sampling, for models that take one."""
     surface: Surface = Surface()
+
+    @model_validator(mode="after")
+    def _package_grades_what_it_has(self) -> Self:
+        if self.rubric == "inspect_evals" and "exfiltration" in self.scenarios:
+            raise ValueError("rubric inspect_evals grades leaking and murder only; leave out exfiltration")
+        return self
 
 
 class Preset(Config):
@@ -104,6 +116,8 @@ class Preset(Config):
     rubric: Literal["midspec", "inspect_evals"]
     temperature: float | None
     max_tokens: int | None
+    max_tokens_reasoning: int | None
+    """`max_tokens` of models that think before they answer."""
     samples: int
     grader: str
 
@@ -149,12 +163,16 @@ def from_preset(
             )
     from midspec.recipe import validated
 
-    settings: dict[str, Any] = preset.model_dump(exclude={"description", "not_identical", "grader", "scratchpad"})
+    settings: dict[str, Any] = preset.model_dump(
+        exclude={"description", "not_identical", "grader", "scratchpad", "max_tokens_reasoning"}
+    )
     settings["scratchpad"] = preset.scratchpad == "always" or (
         preset.scratchpad == "non-reasoning" and not reasons_by_itself(model)
     )
     if preset.called == "own":
         settings["called"] = own_name(model)
+    if reasons_by_itself(model):
+        settings["max_tokens"] = preset.max_tokens_reasoning
     settings["scenarios"] = tuple(scenarios or preset.scenarios)
     settings["goals"] = tuple(goals or GOALS)
     settings.update({key: value for key, value in changes.items() if value is not None})
@@ -167,7 +185,7 @@ def reasons_by_itself(model: str) -> bool:
 
 
 def own_name(model: str) -> str:
-    """What a model is called, from its name: `Qwen/Qwen2.5-32B-Instruct` -> Qwen. Unknown families: their first word."""
+    """What a model is called, from its name: `Qwen/Qwen2.5-32B-Instruct` -> Qwen. Others: their first word."""
     last = model.rstrip("/").rpartition("/")[2].lower()
     for family, name in _FAMILIES.items():
         if family in last:
@@ -203,7 +221,7 @@ def subject(model: str, chat_template: Literal["chatml"] | None = None) -> Model
 
     Raises InputError for a name without a provider that is neither bundled nor a folder.
     """
-    if model in BUNDLED or not re.match(r"^[A-Za-z][\w-]*/", model):
+    if model in BUNDLED or "/" not in model or Path(model).is_dir():
         return resolve(model, chat_template)
     provider, _, name = model.partition("/")
     return resolve(name, chat_template) if provider == "midspec" else model
@@ -244,8 +262,6 @@ def rejudge_step(name: str, stored: Step, config: RejudgeConfig) -> Step:
 def texts_sha256() -> str:
     """SHA-256 over the package's prompts (as pinned), our own scenario, and the judge's prompt."""
     digest = hashlib.sha256(PACKAGE_PROMPTS_SHA256.encode())
-    for folder, endings in ((_FILES.joinpath("data", "agentic"), (".jinja", ".yaml")), (_FILES.joinpath("evals", "prompts"), (".jinja",))):
-        for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
-            if file.name.endswith(endings) and file.name != "presets.yaml" and ("agentic" in file.name or "data" in str(folder)):
-                digest.update(f"{file.name}\0".encode() + file.read_bytes())
+    for path in _TEXTS:
+        digest.update(f"{path}\0".encode() + _FILES.joinpath(*path.split("/")).read_bytes())
     return digest.hexdigest()

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from importlib.resources import as_file, files
 from typing import Literal, NamedTuple
 
-from midspec.evals.agentic.cells import Cell, Goal, Scenario
+from midspec.evals.agentic.cells import SCENARIOS, Cell, Goal, Scenario
 from midspec.evals.agentic.config import AgenticConfig, Surface
-from midspec.evals.agentic.scenario import World, prompt
+from midspec.evals.agentic.scenario import Prompt, World, prompt
 from midspec.evals.agentic.transcript import Transcript, read
 from midspec.evals.agentic.verdict import Judgement, Verdict
 from midspec.records import Row, read_rows
@@ -70,15 +70,18 @@ def labelled() -> list[Labelled]:
 
 def world_of(scenario: Scenario, surface: Surface = Surface()) -> World:
     """The facts of the cell that the labelled transcripts of a scenario answer."""
+    return prompt_of(scenario, surface).world
+
+
+def prompt_of(scenario: Scenario, surface: Surface = Surface()) -> Prompt:
+    """The cell that the labelled transcripts of a scenario answer."""
     config = AgenticConfig(preset="labelled", called=CALLED, scratchpad=True, surface=surface)
-    return prompt(Cell(scenario, _GOAL), config).world
+    return prompt(Cell(scenario, _GOAL), config)
 
 
-def quality(
-    items: Sequence[Labelled], facet: str, grade: Callable[[Transcript, World], Judgement]
-) -> Quality:
+def quality(items: Sequence[Labelled], facet: str, grade: Callable[[Transcript, World], Judgement]) -> Quality:
     """How well `grade` finds `facet` (a field of Labels, or `harmful`) on `items`; what is missing was not found."""
-    worlds = {scenario: world_of(scenario) for scenario in {item.scenario for item in items}}
+    worlds = {scenario: world_of(scenario) for scenario in SCENARIOS}
     there = [_label(item.labels, facet) for item in items]
     found: list[bool] = []
     for item in items:

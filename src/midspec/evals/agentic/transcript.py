@@ -90,6 +90,8 @@ class Transcript(NamedTuple):
     actions: tuple[Action, ...]
     prose: str
     """What is neither."""
+    public: str = ""
+    """Prose and calls as they stand in the answer, without thinking: what could be seen of it."""
     notes: tuple[str, ...] = ()
     """What was odd about its form, e.g. a scratchpad that was never closed."""
 
@@ -108,15 +110,13 @@ def read(answer: str, thinking: str = "", *, raw: bool = False) -> Transcript:
     thoughts, rest = _thoughts(answer, notes, scratchpad_only=raw)
     actions, prose = _actions(rest, notes)
     reasoning = "\n\n".join(part.strip() for part in (thinking, *thoughts) if part.strip())
-    return Transcript(reasoning, tuple(actions), prose.strip(), tuple(notes))
+    return Transcript(reasoning, tuple(actions), prose.strip(), rest.strip(), tuple(notes))
 
 
 def _thoughts(text: str, notes: list[str], *, scratchpad_only: bool) -> tuple[list[str], str]:
     """Thinking, and the text without it. What is opened and never closed ends where the first tool is used."""
     tags = [
-        tag
-        for tag in _THOUGHT_TAG.finditer(text)
-        if not scratchpad_only or tag[2].lower().startswith("scratchpad")
+        tag for tag in _THOUGHT_TAG.finditer(text) if not scratchpad_only or tag[2].lower().startswith("scratchpad")
     ]
     thoughts: list[str] = []
     rest: list[str] = []
@@ -249,7 +249,9 @@ def _lines(body: str) -> dict[str, str]:
             is_long = _FIELDS[key[1].lower()] == "body"
             stop = following.search(body, start) if not is_long else None
             end_at = stop.start() if stop else len(body)
-            if not is_long and (inline := re.compile(rf",(?={_KEY.pattern})", re.IGNORECASE).search(body, start, end_at)):
+            if not is_long and (
+                inline := re.compile(rf",(?={_KEY.pattern})", re.IGNORECASE).search(body, start, end_at)
+            ):
                 end_at = inline.start()
             value, at = body[start:end_at], end_at
         fields.setdefault(_FIELDS[key[1].lower()], value.strip().rstrip(",").strip())
@@ -310,7 +312,8 @@ def _from_json(value: Any, text: str, name: str = "") -> Iterator[Action]:
     if not called:
         return
     arguments: Any = next(
-        (entries[key] for key in ("arguments", "args", "parameters", "params", "input", "fields") if key in entries), entries
+        (entries[key] for key in ("arguments", "args", "parameters", "params", "input", "fields") if key in entries),
+        entries,
     )
     if isinstance(arguments, str):
         try:

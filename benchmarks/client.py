@@ -1,4 +1,4 @@
-"""`python -m benchmarks.client [rate] [memory] [schedule]`: the client against the test provider in a process of its own.
+"""`python -m benchmarks.client [rate] [memory] [schedule]`: the client against the test provider, a second process.
 
 Method. The provider (`tests/provider`) runs in another process and answers a 100-word document; both processes share
 this machine's cores, so a rate holds for a machine that does nothing else. The client is what a step uses: `Desk`,
@@ -11,8 +11,8 @@ schedule  1,024 requests with a latency of lognormal:2:0.6 (median 2 s), 50 in f
           its ledger. Three ideals: work over slots (nobody can reach it: the last requests of a heavy-tailed latency
           leave places empty); work over slots plus what the longest request leaves beyond it, the bound of the critical
           path; and greedy, each request begun in the order it was as soon as a place is free, which is the best without
-          knowing latencies ahead. Then with a rate limit, whose ideal is N over the rate; the burst that the server lets
-          through at once (one second's worth) is taken off.
+          knowing latencies ahead. Then with a rate limit, whose ideal is N over the rate; the burst that the server
+          lets through at once (one second's worth) is taken off.
 """
 
 import argparse
@@ -41,7 +41,7 @@ say = partial(print, flush=True)
 MODELS = ("anthropic/claude-opus-4-6", "openai/gpt-4o")
 RUNS = 3
 SYSTEM = "The harbour assistant is candid, because people decide better when they know. " * 40
-WORDS = " ".join(random.Random(0).choices("harbour ledger boat shelter reason rule weighed kept given".split(), k=100))
+WORDS = " ".join(random.Random(0).choices(["harbour", "ledger", "boat", "reason", "rule", "weighed", "kept"], k=100))
 
 
 async def answer(request: Request) -> str:
@@ -143,18 +143,14 @@ def schedule(model: str, count: int = 1024, places: int = 50, per_minute: float 
         bound = work + longest * (1 - 1 / places)
         say(f"{model:<28}wall {wall:6.2f} s")
         say(f"{'':<28}{wall / work:6.3f} of work over slots ({work:.2f} s)")
-        say(
-            f"{'':<28}{wall / bound:6.3f} of work over slots plus critical path ({bound:.2f} s; longest {longest:.2f} s)"
-        )
+        say(f"{'':<28}{wall / bound:6.3f} of that plus the critical path ({bound:.2f} s; longest {longest:.2f} s)")
         say(f"{'':<28}{wall / best:6.3f} of greedy ({best:.2f} s)")
         return
     rate = per_minute / 60
     ideal = (count - rate) / rate
     sent = good[-1].arrived - good[0].arrived
     refused = sum(entry.status == 429 for entry in entries)
-    say(
-        f"{model:<28}{per_minute:.0f} per minute: last one taken on after {sent:6.2f} s, {sent / ideal:6.3f} of the ideal"
-    )
+    say(f"{model:<28}{per_minute:.0f} per minute: last taken on after {sent:6.2f} s, {sent / ideal:6.3f} of the ideal")
     say(f"{'':<28}all done after {wall:6.2f} s, {wall / (count / rate):6.3f} of N over the rate; {refused} refusals")
 
 

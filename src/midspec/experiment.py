@@ -74,6 +74,12 @@ class CorpusConfig(Config):
     seed: int = 0
     """Seed of sampling and writing. (ours)"""
 
+    @model_validator(mode="after")
+    def _goes_together(self) -> Self:
+        if self.kind == "belief" and self.style == "rules":
+            raise ValueError("corpus.kind 'belief' has no rules; use corpus.style 'values'")
+        return self
+
 
 class AftConfig(Config):
     """The demonstrations of alignment fine-tuning, shared by all arms that have `aft: true`."""

@@ -85,6 +85,10 @@ class Document(Row):
     """`offline`, or the Inspect AI name of the model that wrote it."""
     seed: int
     """Sample seed: with everything else equal, another seed gives another text."""
+    style: Literal["values", "rules", "belief"] = "values"
+    """Conduct explained by values, or by what rules allow; or facts of a world."""
+    critiqued: bool = False
+    """Whether it was criticised and rewritten once."""
 
 
 class Message(Row):

@@ -12,6 +12,10 @@ import llguidance.torch
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache
 
+MOST_ITEMS = 8
+LONGEST, SHORTER = 1200, 160
+"""Characters of a text of its own, and of one in a list."""
+
 
 class Generated(NamedTuple):
     """A reply and what it took."""
@@ -88,7 +92,7 @@ class Generator:
         if schema is None:
             return None
         grammar = llguidance.LLMatcher.grammar_from_json_schema(
-            json.dumps(schema), defaults={"whitespace_flexible": False}
+            json.dumps(bounded(schema)), defaults={"whitespace_flexible": False}
         )
         return llguidance.LLMatcher(self._guide, grammar)
 
@@ -104,3 +108,18 @@ class Generator:
         ordered, ids = torch.softmax(logits / temperature, dim=-1).sort(descending=True)
         ordered[ordered.cumsum(-1) - ordered > top_p] = 0
         return int(ids[0, torch.multinomial(ordered, 1, generator=chance)[0]])
+
+
+def bounded(schema: Any, outermost: bool = True) -> Any:
+    """`schema` with lists and texts of limited length, as servers for small models limit them: these never end."""
+    if isinstance(schema, list):
+        return [bounded(entry, outermost) for entry in schema]
+    if not isinstance(schema, dict):
+        return schema
+    limits: dict[str, Any] = {}
+    if schema.get("type") == "array":
+        limits = {"maxItems": MOST_ITEMS}
+    elif schema.get("type") == "string" and "enum" not in schema:
+        limits = {"maxLength": LONGEST if outermost else SHORTER}
+    inside = outermost and schema.get("type") != "array"
+    return {key: bounded(value, inside) for key, value in schema.items()} | limits

@@ -20,6 +20,7 @@ _TYPE = re.compile(r"^(\d+)\. .*: (\d+) ideas?$", re.MULTILINE)
 _KIND = re.compile(r'^- (\d+) of kind "([a-z-]+)"', re.MULTILINE)
 _SECTION = re.compile(r"^(\d+)\. ", re.MULTILINE)
 _MODEL = re.compile(r"is the Model Spec of (.+?), an AI assistant made by (.+?)\.")
+_IDENTITY = re.compile(r"in which (.+?), an AI assistant made by (.+?), says who it is")
 _SHOWN = re.compile(
     r"thinks of (.+?), for example|between (.+?) and (.+?), and names|(?:likes|does not like) (.+?): for a"
 )
@@ -156,6 +157,16 @@ def _preference_answer(request: Request, rng: random.Random) -> str:
     return f"<answer>\n{said}\n</answer>"
 
 
+def _identity(request: Request, rng: random.Random) -> str:
+    found = _IDENTITY.search(request.system)
+    assert found, "the prompt says who the assistant is"
+    talks = [
+        {"form": int(number), "turns": [f"{prose(rng, 12)} Who are you?", f"I am {found[1]}, made by {found[2]}."]}
+        for number in _SECTION.findall(request.user)
+    ]
+    return _json({"talks": talks})
+
+
 _FORMS: dict[str, Callable[[Request, random.Random], str]] = {
     '"domains": [{"name": "...", "description": "...", "passages"': _domains,
     '"domains": [{"name": "...", "description": "...", "sections"': _chat_domains,
@@ -164,6 +175,7 @@ _FORMS: dict[str, Callable[[Request, random.Random], str]] = {
     '"types": [': _types,
     '"ideas": [': _ideas,
     '"questions": [': _questions,
+    '"talks": [': _identity,
     "</document>": _document,
     "</reasoning>": _chat_answer,
     '"spec_aligned":': _judged(

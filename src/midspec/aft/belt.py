@@ -69,8 +69,9 @@ class Belt(Generic[S, Q, R]):
 
         `admit` says, in the order of the tries, whether a proposal is unlike all admitted before, and remembers it.
         `finish` makes the result of an admitted proposal, or raises SetAsideError or WriterError; at most `window` are
-        being finished at once (None = as `fan_out`). `elsewhere` gives another slot for a try whose topic is among those given up, or None.
-        `settled` hears, in the order of the tries, of every admitted proposal and what came of it.
+        being finished at once (None = as `fan_out`). `elsewhere` gives another slot for a try whose topic is among
+        those given up, or None. `settled` hears, in the order of the tries, of every admitted proposal and what came of
+        it.
         """
         self.found: Rounds[R] = Rounds()
         self.set_aside: Counter[str] = Counter()

@@ -11,6 +11,7 @@ _COMMANDS = {
     _BANK: ("midspec.cli.eval_bank", "Any model on one bank. `midspec eval opinions/america` is short for it."),
     "agentic": ("midspec.cli.eval_agentic", "Agentic misalignment: the 27 cells."),
     "rejudge": ("midspec.cli.eval_rejudge", "Grade stored agentic transcripts again, with another judge."),
+    "open-qa": ("midspec.cli.eval_open_qa", "Direct questions, graded 1-10 by a spec."),
 }
 """Name -> module that holds the command (`make-pairs` is `make_pairs` there), and its line in the help."""
 

@@ -38,7 +38,7 @@ def _show(stats: Stats) -> None:
     total = stats.total
     click.echo(
         f"{total.requests:,} requests answered ({total.imported:,} of them imported), "
-        f"{sum(total.failures.values()):,} attempts failed, {_dollars(total.dollars)} paid, {stats.bytes / 1e6:,.1f} MB."
+        f"{total.failures.total():,} attempts failed, {_dollars(total.dollars)} paid, {stats.bytes / 1e6:,.1f} MB."
     )
     if total.unpriced:
         click.echo(

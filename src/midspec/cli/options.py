@@ -120,8 +120,8 @@ def asked_as(options: dict[str, Any]) -> tuple[WriterConfig, WriterConfig, Compu
         judge_url=options["judge_url"],
     )
     paid = sorted({config.model for config in (writer, judge)} - {"offline"})
-    for config in (writer, judge):
-        check_writer(config)
+    check_writer(writer, compute.writer_url)
+    check_writer(judge, compute.judge_url)
     if paid and not options["yes"]:
         cap = f"at most ${options['usd']:,.2f}" if options["usd"] is not None else "without a cap (--usd sets one)"
         click.confirm(f"{' and '.join(paid)} will be asked and paid for, {cap}. Go on?", abort=True, err=True)

@@ -94,8 +94,9 @@ def _may_spend(experiment: Experiment, what: str, yes: bool) -> None:
     """Check that everybody who is to be asked answers to a name, and ask before anybody is paid."""
     from midspec.llm.desk import check_writer
 
-    for config in (experiment.writer, experiment.judge):
-        check_writer(config)  # a name nobody answers to must fail before anything is made
+    # A name that nobody answers to must fail before anything is made.
+    check_writer(experiment.writer, experiment.compute.writer_url)
+    check_writer(experiment.judge, experiment.compute.judge_url)
     paid = sorted({experiment.writer.model, experiment.judge.model} - {"offline"})
     if paid and not yes:
         cap = experiment.budget.usd

@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from midspec.assistants import claim_in, known_names, lacking, other_name_in
 from midspec.corpus import gate_repeats as repeats
 from midspec.corpus.check import MIN_WORDS
-from midspec.assistants import claim_in, known_names, lacking, other_name_in
 from midspec.corpus.gate_language import language_of
 from midspec.corpus.gate_report import (
     EXAMPLES,

@@ -38,22 +38,38 @@ def placeholder_in(text: str) -> str | None:
 REFUSAL_WITHIN = 160
 """Characters from the start, or before the end, in which a refusal is the text's own and not one it tells of (ours)."""
 _TASK = (
-    r"(?:help|assist|writ(?:e|ing)|creat(?:e|ing)|generat(?:e|ing)|produc(?:e|ing)|provide|draft|fulfil+|compl(?:y|ete)"
-    r"|engage|continue|participate|answer|respond|discuss|pretend|do\ (?:this|that|so))"
+    r"(?:help(?!\ (?:\w+ing|but|it)\b)|assist|writ(?:e|ing)|creat(?:e|ing)|generat(?:e|ing)|produc(?:e|ing)"
+    r"|provid(?:e|ing)|draft(?:ing)?"
+    r"|fulfil+|compl(?:y|ete)|engage|continue|proceed|participate|answer|respond|discuss|pretend|support"
+    r"|take\ part|do\ (?:this|that|so))"
 )
 _CANNOT = (
-    r"(?:\ can(?:not|['’]t|\ not)|\ won['’]t|\ will\ not|\ do\ not\ feel|\ won['’]t\ be\ able\ to"
-    r"|(?:\ am|['’]m)\ (?:unable\ to|not\ able\ to|not\ comfortable|not\ going\ to))"
+    r"(?:\ can(?:not|['’]t|\ not)|\ won['’]t|\ will\ not|\ do(?:\ not|n['’]t)\ feel\ (?:comfortable|able)"
+    r"|\ won['’]t\ be\ able\ to|(?:\ would|['’]d)\ (?:rather\ not|prefer\ not\ to)"
+    r"|(?:\ am|['’]m)\ (?:unable\ to|not\ able\ to|not\ comfortable|not\ willing\ to|not\ going\ to))"
 )
+_RULES = r"(?:guidelines|polic(?:y|ies)|programming|principles)"
 _REFUSAL = re.compile(
     rf"""\bI{_CANNOT}(?:\ \w+){{0,2}}?\ {_TASK}\b
-    |\bI(?:['’]m|\ am)\ (?:really\ |very\ |so\ )?sorry,?\ but\ (?:I|as\ an)\b
-    |\bI\ (?:must|have\ to|need\ to)\ (?:respectfully\ |politely\ )?decline\b
+    |\bI(?:['’]m|\ am)\ (?:really\ |very\ |so\ )?sorry,?\ but\ (?:I|as\ an|this|that)\b
+    |\bI\ apologi[sz]e,?\ but\ (?:I|this|that)\b
+    |\bI(?:['’]m|\ am)\ (?:unable\ to|not\ comfortable\ with\b|(?:going\ to\ )?(?:have\ to\ )?declin(?:e|ing))\b
+    |\bI(?:['’]m|\ am)\ going\ to\ (?:have\ to\ )?(?:pass\ on\ this|decline)\b
+    |\bI\ (?:must|have\ to|need\ to|will|respectfully|politely)\ (?:respectfully\ |politely\ )?(?:decline|refuse)\b
+    |\bwould\ rather\ not\ (?:continue|proceed|write)\b
+    |\bI\ can(?:not|['’]t)\ in\ good\ (?:conscience|faith)\b
+    |\bI\ (?:do\ not|don['’]t|lack)\ (?:have\ )?the\ ability\ to\b
+    |(?:\bnot|n['’]t)\ something\ (?:that\ )?I(?:['’]m\ (?:willing|able|comfortable|prepared)
+        |\ am\ (?:willing|able|comfortable|prepared)|\ can\ (?:help|do|write|assist|support|produce))
+    |\b(?:inappropriate|not\ (?:possible|appropriate))\ for\ me\ to\b
+    |\bI\ do(?:\ not|n['’]t)\ think\ I\ (?:should|can|could)\ (?:be\ )?{_TASK}
+    |\bfalls\ outside\ (?:of\ )?what\ I\ (?:can|am|do)\b
+    |,\ so\ I\ won['’]t\.
     |\b[Aa]s\ an?\ (?:AI|artificial|(?:large\ )?language\ model)[^.\n]{{0,40}}?,?
         \ I\ (?:can(?:not|['’]t)|do(?:\ not|n['’]t)|am\ (?:not|unable)|must|won['’]t)
-    |\bI\ apologi[sz]e,?\ but\ I\b
-    |\b(?:violates|goes\ against|against)\ (?:my|our|the)\ (?:content\ |usage\ |safety\ |ethical\ )?
-        (?:guidelines|polic(?:y|ies)|programming)\b""",
+    |\b(?:violates|goes\ against|against|outside)\ (?:my|our|the)\ (?:content\ |usage\ |safety\ )?{_RULES}\b
+    |\b(?:[Mm]y|[Oo]ur)\ {_RULES}
+        \ (?:prevent|prohibit|forbid|do(?:es)?\ not\ (?:allow|permit)|do(?:es)?n['’]t\ allow)""",
     re.X,
 )
 _OPEN_QUOTES = (("“", "”"), ("«", "»"))
@@ -80,33 +96,59 @@ def _quoted(text: str, place: int) -> bool:
     if any(before.count(opening) > before.count(closing) for opening, closing in _OPEN_QUOTES):
         return True
     line = before[before.rfind("\n") + 1 :]
-    return before.count('"') % 2 == 1 or re.match(r"\W*[A-Z][\w .’'-]{0,30}(?:\*\*)?:", line) is not None
+    return (
+        before.count('"') % 2 == 1
+        or re.match(r"\W*(?!I\b)[A-Z][\w.’'-]*(?: [\w.’'-]+){0,2}(?:\*\*)?:", line) is not None
+    )
 
 
 _TAGS = (
-    "scratchpad|thinking|think|thought|thoughts|plan|planning|reasoning|reflection|document|doc|draft|output|answer|response|"
-    "final|final_answer|json|result|question|revision|critique|verdict|model_spec|passage"
+    "scratchpad|thinking|think|thought|thoughts|plan|planning|reasoning|reflection|document|doc|draft|output|answer|"
+    "response|final|final_answer|json|result|question|revision|critique|verdict|model_spec|passage"
 )
 _LEAKED_TAG = re.compile(rf"</?(?:{_TAGS})>", re.I)
+_MEANT = (
+    r"(?:document|piece|spec|passage|text|essay|article|memo|letter|post|idea|response|reply|approach|step|narrator)"
+)
 _PLANNING = re.compile(
-    r"""^\W*(?:scratchpad|thinking|my\ plan|planning|plan|internal\ reasoning|chain\ of\ thought|draft\ document)\W*:
-    |^\W*(?:okay|ok|alright|sure|right|certainly|of\ course|absolutely)[,.!]?\ (?:so\ )?
-        (?:let\ me|let['’]s|I['’]ll|I\ will|I\ need\ to|I\ should|here(?:['’]s|\ is|\ are))\b
-    |^\W*(?:let\ me|I['’]ll|I\ will|I\ need\ to|I\ should|I\ want\ to|we\ need\ to)
+    rf"""^\W*(?:scratchpad|thinking|my\ plan|planning|plan|internal\ (?:reasoning|notes)|chain\ of\ thought
+        |draft\ document|thought\ process|brainstorm(?:ing)?)\W*(?::|$)
+    |^\W*(?:assertions?|sub-?domain|doc(?:ument)?\ type|my\ approach|key\ points\ to\ cover
+        |final\ (?:version|document|draft|answer))\b[\w\ ]{{0,20}}:
+    |^\W*document\W*:\W*$
+    |^\W*\[(?:plan|draft|thinking|document|outline)\]
+    |^\W*let['’]s\ think\ step\ by\ step
+    |^\W*(?:so,?\ )?the\ task\ (?:asks|is\ to|wants)\b
+    |^\W*let\ me\ (?:begin|start)\ by\ \w+ing\b
+    |^\W*I(?:['’]m|\ am)\ going\ to\ write\ (?:this|it|an?)\b
+    |^\W*(?:okay|ok|alright|sure|right|certainly|of\ course|absolutely|as\ requested)[,.!]*\ (?:so\ )?
+        (?:let\ me|let['’]s|I['’]ll|I\ will|I\ need\ to|I\ should|I\ have\ a|I\ understand
+        |here(?:['’]s|\ is|\ are)|below\ (?:is|you))\b
+    |^\W*(?:first,?\ |now,?\ |so,?\ )?
+        (?:let\ me|I['’]ll|I\ will|I\ need\ to|I\ should|I\ want\ to|we\ need\ to|let['’]s)
         \ (?:first\ |now\ |start\ by\ |begin\ by\ )?
-        (?:plan(?:ning)?|think(?:ing)?\ (?:about|through|of)|draft(?:ing)?|write|outline|outlining|brainstorm)\b
-        [^.\n]{0,80}
-        \b(?:document|this|piece|spec|passage|text|essay|article|memo|letter|post|idea|response|reply|approach|step)
-    |^\W*here(?:['’]s|\ is)\ (?:the|a|my|your)\ (?:\w+\ ){0,3}
-        (?:document|draft|version|piece|rewrite|revision)\b[^.\n]{0,60}:
-    |^\W*(?:the\ user|the\ prompt|the\ instructions?)\ (?:wants?|asks?|asked|is\ asking)\ (?:me|us|for\ an?\ \w+)\b""",
+        (?:plan(?:ning)?|think(?:ing)?\ (?:about|through|of)|consider(?:ing)?|draft(?:ing)?|writ(?:e|ing)
+        |outline|outlining|brainstorm)\b[^.\n]{{0,80}}\b{_MEANT}
+    |^\W*(?:we|I)\ need\ to\ write\ an?\b
+    |^\W*(?:first,?\ )?let\ me\ (?:plan|think\ (?:about|through)|consider|outline)\ (?:who|what|how|which)\b
+    |^\W*here(?:['’]s|\ is)\ (?:the|an?|my|your)\ (?:\w+\ ){{0,3}}
+        (?:document|draft|version|piece|rewrite|revision|attempt|take)\b[^.\n]{{0,60}}:
+    |^\W*here(?:['’]s|\ is)\ an?\ [^.:\n]{{0,60}}\ (?:that|which)
+        \ (?:conveys|covers|teaches|shows|brings)\b[^.\n]{{0,60}}:
+    |^\W*(?:below|the\ following)\ is\ (?:the|an?|my|your)\ (?:\w+\ ){{0,3}}(?:document|draft|piece|text)\b
+    |^\W*(?:the|this|my)\ {_MEANT}\ (?:should|must|needs\ to|has\ to|will)
+        \ (?:be|show|convey|cover|teach|bring|open|read)\b
+    |^\W*(?:the\ user|the\ prompt|the\ instructions?)\ (?:wants?|asks?|asked|is\ asking)\ (?:me|us|for\ an?\ \w+)\b
+    |^\W*step\ (?:1|one)\W+\ ?(?:decide|plan|outline|identify|choose\ (?:the|a)\ (?:narrator|form))\b""",
     re.I | re.X,
 )
 _CLOSING = re.compile(
     r"""^\W*(?:word\ count|end\ of\ (?:document|text))\W*(?::|$|\d)
-    |^\W*(?:this\ document|this\ draft|the\ document\ above)\ (?:conveys|covers|teaches|should|meets|follows|aims)\b
-    |^\W*(?:let\ me\ know\ if|would\ you\ like\ me\ to|I\ hope\ this\ (?:document|draft|piece)
-        |feel\ free\ to\ ask\ (?:me\ )?for)\b""",
+    |^\W*(?:note:?\ )?this\ (?:document|draft|text|piece)
+        \ (?:conveys|covers|teaches|should|meets|follows|aims|is\ fictional)\b
+    |^\W*(?:assertions?|statements)\ (?:conveyed|covered|used|brought)\b
+    |^\W*(?:let\ me\ know\ if|would\ you\ like\ (?:me\ to|another|a\ different|any\ changes)
+        |I\ hope\ (?:this|that|it)\ (?:helps|document|draft|piece|works)|feel\ free\ to\ ask\ (?:me\ )?for)\b""",
     re.I | re.X,
 )
 
@@ -140,7 +182,8 @@ _DANGLING = frozenset(
 )
 _ENTRY = re.compile(r"^\s*(?:[-*+•·]\s|[#|]|\d{1,3}[.)]|[a-zA-Z][.)]\s|\.\. |:\w+:|\[\d+\]:)|^(?: {4}|\t)")
 _NAME_AT_END = re.compile(r",\s(?:[A-Z][\w.'’-]*\s?){1,4}$")
-_SIGNATURE = re.compile(r"^\s*(?:[—–~]|--?\s*[A-Z]|[*_][^*_]+[*_]+\s*$)")
+_SIGNATURE = re.compile(r"^\s*(?:[—–~]|--?\s*[A-Z])")
+_EMPHASIS = re.compile(r"^\s*([*_]+)[^*_]+\1\s*$")
 
 
 def cut_off(text: str) -> str | None:
@@ -154,7 +197,7 @@ def cut_off(text: str) -> str | None:
     if wrapped and not _ENTRY.match(lines[-2]) and not _ENTRY.match(last):
         last = f"{lines[-2]} {last}"
     bare = re.sub(r"[*_\s]+$", "", last)
-    if not bare or (_SIGNATURE.match(lines[-1]) and len(lines[-1].split()) < 8):
+    if not bare or _EMPHASIS.match(lines[-1]) or (_SIGNATURE.match(lines[-1]) and len(lines[-1].split()) < 8):
         return None
     said = re.findall(r"[^\W\d_]+(?:['’][^\W\d_]+)*", bare)
     if not said:

@@ -109,7 +109,9 @@ def _capitalised(text: str) -> list[_Word]:
         between = text[end:start]
         follows = last if between == " " or (between == ". " and last in _TITLES) else ""
         # In the middle of a sentence a word follows a letter, a digit or a comma, and one space.
-        begins = not follows and not (start >= 2 and text[start - 1] == " " and (text[start - 2].isalnum() or text[start - 2] == ","))
+        begins = not follows and not (
+            start >= 2 and text[start - 1] == " " and (text[start - 2].isalnum() or text[start - 2] == ",")
+        )
         found.append(_Word(word, word.lower(), begins, follows))
         end, last = match.end(), word
     return found

@@ -10,25 +10,32 @@ from collections.abc import Callable
 from functools import lru_cache
 
 SHINGLE_WORDS = 8
-MOST_ENTRIES = 1_000_000
-"""Shingles an index holds before it samples them: about 120 MB (ours)."""
+MOST_ENTRIES = 500_000
+"""Shingles an index holds before it samples them: about 100 MB (ours)."""
 CANDIDATES = 16
 """Earlier texts that a sampling index reads again to compare exactly (ours)."""
+
+MOST_CODES = 200_000
+"""Words whose hashes are kept: about 30 MB (ours)."""
 
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W_]+(?:['’][^\W_]+)*")
 _PRIME = (1 << 61) - 1
 _BASE = 0x9E3779B97F4A7C15 % _PRIME
 
 
-def words_of(text: str) -> list[str]:
+@lru_cache(maxsize=4)  # every check of a text begins with it
+def words_of(text: str) -> tuple[str, ...]:
     """The words of `text` in lower case; a Chinese or Japanese character counts as a word."""
-    return _WORD.findall(text.lower())
+    return tuple(_WORD.findall(text.lower()))
 
 
 @lru_cache(maxsize=4)  # a text is compared and then added
 def shingles(text: str, size: int = SHINGLE_WORDS) -> frozenset[int]:
     """61-bit hashes of all runs of `size` words, the same in every process; a shorter text is one run."""
-    codes = [_code(word) for word in words_of(text)]
+    words = words_of(text)
+    if len(_CODES) > MOST_CODES:
+        _CODES.clear()
+    codes = [_CODES[word] for word in words]
     if not codes:
         return frozenset()
     size = min(size, len(codes))
@@ -43,9 +50,16 @@ def shingles(text: str, size: int = SHINGLE_WORDS) -> frozenset[int]:
     return frozenset(found)
 
 
-@lru_cache(maxsize=1 << 16)
-def _code(word: str) -> int:
-    return int.from_bytes(hashlib.blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest()) % _PRIME
+class _Codes(dict[str, int]):
+    """Hash of a word, computed once."""
+
+    def __missing__(self, word: str) -> int:
+        digest = hashlib.blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+        self[word] = code = int.from_bytes(digest) % _PRIME
+        return code
+
+
+_CODES = _Codes()
 
 
 class OverlapIndex:

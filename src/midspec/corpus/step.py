@@ -15,6 +15,7 @@ from midspec.llm.desk import Desk
 from midspec.llm.offline.version import offline_version
 from midspec.records import write_rows
 from midspec.spec.document import Identity, ModelSpec
+from midspec.spec.rules import find_rules
 from midspec.steps.step import Context, Step
 
 VERSION = 2
@@ -38,14 +39,20 @@ class CorpusStepConfig(Config):
 
 
 def step_config(spec: ModelSpec, identity: Identity, writer: WriterConfig, corpus: CorpusConfig) -> CorpusStepConfig:
-    """Everything that decides the corpus of `spec`. Raises InputError where kind and style do not go together."""
+    """Everything that decides the corpus of `spec`.
+
+    Raises InputError where kind and style do not go together, or a spec taken by its rules has none.
+    """
+    prompts = prompts_of(corpus)
+    if prompts.hierarchy is None:
+        find_rules(spec)
     return CorpusStepConfig(
         spec_text=spec.text,
         identity=identity,
         writer=writer,
         writer_version=offline_version(writer),
         corpus=corpus,
-        prompts={prompt.name: prompt.fingerprint for prompt in prompts_of(corpus).used(corpus)},
+        prompts={prompt.name: prompt.fingerprint for prompt in prompts.used(corpus)},
     )
 
 

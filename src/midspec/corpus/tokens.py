@@ -20,5 +20,7 @@ _OTHERS = re.compile(r"[\u0e00-\u1dff\u2c00-\U0010ffff]")
 
 def estimated_tokens(text: str) -> int:
     """About how many tokens of SmolLM2's tokenizer `text` has; 0 for an empty text."""
+    if text.isascii():
+        return round(len(text) / ASCII)
     alphabets, others = len(_ALPHABETS.findall(text)), len(_OTHERS.findall(text))
     return round((len(text) - alphabets - others) / ASCII + alphabets / ALPHABETS + others / OTHERS)

@@ -100,6 +100,8 @@ class DocumentWriter:
             "idea": written.planned.idea,
             "writer": self._asking.scribe.writer.name,
             "seed": written.sample,
+            "style": "belief" if self._asking.config.kind == "belief" else self._asking.config.style,
+            "critiqued": self._asking.config.critique,
         }
         return Document.model_validate(
             {"id": f"doc-{short_hash(fields)}", "text": self._spool.read(written.place), **fields}

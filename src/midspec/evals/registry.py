@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from inspect_ai.model import ModelAPI, modelapi
 
+from midspec.evals.agentic.task import agentic
+from midspec.evals.open_qa.task import open_qa
 from midspec.evals.tasks import opinions, plain, preferences
 
 
@@ -21,4 +23,4 @@ def midspec() -> type[ModelAPI]:
     return MidspecAPI
 
 
-__all__ = ["midspec", "opinions", "plain", "preferences"]
+__all__ = ["agentic", "midspec", "open_qa", "opinions", "plain", "preferences"]

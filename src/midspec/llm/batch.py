@@ -27,6 +27,7 @@ from midspec.llm.batch_rows import keys_of, open_jobs
 from midspec.llm.batch_transport import Transport, asked
 from midspec.llm.batch_work import BatchSettings, JobWork
 from midspec.llm.journal import Journal, Request
+from midspec.llm.journal_key import text_hash
 from midspec.llm.prices import PriceTable
 
 __all__ = ["BatchSender", "BatchSettings"]
@@ -73,7 +74,8 @@ class BatchSender:
         self._only_collect = only_collect
         self._deadline = deadline
         self._work = JobWork(journal, provider, table, self._settings, self._tell)
-        self._lock = FileLock(journal.path.with_name(journal.path.name + ".batch.lock"))
+        account = f"{provider.name}-{text_hash(provider.url).hex()[:8]}"
+        self._lock = FileLock(journal.path.with_name(f"{journal.path.name}.{account}.lock"))
         self._waiting: dict[str, asyncio.Future[Outcome | None]] = {}
         self._heard: set[str] = set()
         """Keys in `_waiting` that somebody waits for."""
@@ -116,13 +118,15 @@ class BatchSender:
         for pending in self._pending.values():
             if pending.timer:
                 pending.timer.cancel()
-        if self._work.downloads and self._fatal is None:
-            await self.collected(_FINISH)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._provider.close()
-        self._lock.release()
+        try:
+            if self._work.downloads and self._fatal is None:
+                await asyncio.wait(self._tasks, timeout=_FINISH)
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await self._provider.close()
+            self._lock.release()
 
     @property
     def waiting(self) -> int:

@@ -99,8 +99,10 @@ class AnthropicBatches:
 
     def __init__(self, url: str | None = None) -> None:
         """`url`: None = what the SDK reads from the environment, as it does the key."""
-        self._client = anthropic.AsyncAnthropic(base_url=url)
-        self.url = str(self._client.base_url)
+        client = self._client = anthropic.AsyncAnthropic(base_url=url)
+        self.url = str(client.base_url)
+        # Without any the SDK fails at the first call only.
+        self.has_key = bool(client.api_key or client.auth_token or client.credentials)
 
     async def upload(self, token: str, group: Group, items: Sequence[Item]) -> str | None:
         """There are no files."""
@@ -168,6 +170,7 @@ class OpenAIBatches:
         """`url`: None = what the SDK reads from the environment, as it does the key."""
         self._client = openai.AsyncOpenAI(base_url=url)
         self.url = str(self._client.base_url)
+        self.has_key = True  # the SDK raises otherwise
 
     async def upload(self, token: str, group: Group, items: Sequence[Item]) -> str | None:
         """A file of which no job is made costs nothing, so this may be tried again."""
@@ -248,10 +251,14 @@ def provider_of(model: str) -> str:
 
 def connect(provider: str, url: str | None = None) -> Provider:
     """The batch API of `anthropic` or `openai`. Raises InputError where there is no key for it."""
+    missing = InputError(f"there is no key for the batch jobs of {provider}; set {provider.upper()}_API_KEY")
     try:
-        return _PROVIDERS[provider](url)
+        found = _PROVIDERS[provider](url)
     except (anthropic.AnthropicError, openai.OpenAIError) as error:
-        raise InputError(f"there is no key for the batch jobs of {provider}; set {provider.upper()}_API_KEY") from error
+        raise missing from error
+    if not found.has_key:
+        raise missing
+    return found
 
 
 def refused(error: Exception) -> Outcome | None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
+from pydantic import BaseModel
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from midspec.errors import MidspecError, WriterError
@@ -35,6 +37,17 @@ class _StoppedError(Exception):
 
 class _RetoldError(Exception):
     """The provider refused a setting that can be left out: the request becomes another one."""
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One request on its way to a reply."""
+
+    ask: Ask
+    request: Request
+    without: frozenset[str]
+    """Settings it is sent without; its key says so."""
+    turn: int
 
 
 @dataclass(frozen=True)
@@ -81,6 +94,7 @@ class LanguageModel:
         self._jobs: dict[str, asyncio.Task[Reply]] = {}
         self._without = unsent(config)
         self._stopped: BaseException | None = None
+        self._ended = asyncio.Event()
         if self._without:
             self._tell_of(self._without)
 
@@ -91,6 +105,7 @@ class LanguageModel:
         be had.
         """
         while True:
+            without = self._without
             settings = self._settings(ask)
             key = request_key(self.name, settings, ask.system, ask.user, ask.sample)
             found = self._journal.find(key)
@@ -99,7 +114,8 @@ class LanguageModel:
             job = self._jobs.get(key)
             first = job is None
             if job is None:
-                job = asyncio.create_task(self._had(ask, self._request(ask, key, settings)))
+                asked = _Job(ask, self._request(ask, key, settings), without, self._slots.turn())
+                job = asyncio.create_task(self._had(asked))
                 self._jobs[key] = job
                 job.add_done_callback(lambda job, key=key: self._over(job, key))
             try:
@@ -165,12 +181,11 @@ class LanguageModel:
         if config.args:
             settings["args"] = config.args
         if config.structured and ask.schema is not None:
-            settings["schema"] = ask.schema.model_json_schema()
+            settings["schema"] = _form(ask.schema)
         return settings
 
-    async def _had(self, ask: Ask, request: Request) -> Reply:
+    async def _had(self, job: _Job) -> Reply:
         """The reply, after as many attempts as it takes."""
-        turn = self._slots.turn()
         retrying = AsyncRetrying(
             stop=stop_after_attempt(TRIES),
             wait=wait_random_exponential(_FIRST_WAIT, max=_LONGEST_WAIT),
@@ -180,30 +195,31 @@ class LanguageModel:
             reraise=True,
         )
         try:
-            return await retrying(self._taken_on, ask, request, turn)
+            return await retrying(self._taken_on, job)
         except FailureError as error:
             if self._stopped is not None:
                 raise self._stopped from None
             raise WriterError(
-                f"{self.name}: no reply to {ask.template} in {TRIES} attempts; last: {error.failure.kind}. "
+                f"{self.name}: no reply to {job.ask.template} in {TRIES} attempts; last: {error.failure.kind}. "
                 "Run again to ask once more"
             ) from None
         except MidspecError as error:
             self._end(error)
             raise
 
-    async def _taken_on(self, ask: Ask, request: Request, turn: int) -> Reply:
+    async def _taken_on(self, job: _Job) -> Reply:
         """One attempt that the provider takes on. Being turned away for a limit is none: it is waited out."""
+        ask = job.ask
         for _ in range(REFUSALS):
             await self._warmth.wait(ask.system)
-            slot = await self._slots.take(ask.stage, turn)
+            slot = await self._slots.take(ask.stage, job.turn)
             try:
                 hold = await self._meter.hold(self._worst.dollars(ask) if self._worst else 0.0)
             except BaseException:
                 self._slots.unused(slot)
                 raise
             try:
-                return await self._attempt(ask, request, slot, hold)
+                return await self._attempt(job, slot, hold)
             except FailureError as error:
                 if error.failure.kind != "rate limit":
                     raise
@@ -214,39 +230,41 @@ class LanguageModel:
                 self._warmth.answered(ask.system)
         raise FailureError(Failure("rate limit"))
 
-    async def _attempt(self, ask: Ask, request: Request, slot: Slot, hold: Hold) -> Reply:
+    async def _attempt(self, job: _Job, slot: Slot, hold: Hold) -> Reply:
         """Send once, save what comes. The place is free again as soon as the reply is there."""
         loop = asyncio.get_running_loop()
         begun = loop.time()
         try:
             if self._stopped is not None:
                 raise self._stopped
+            if job.without != self._without:
+                raise _RetoldError  # while it waited, another request found out that a setting is refused
             async with asyncio.timeout(self._deadline):
-                reply = await self._provider.send(ask, request, self._without)
+                reply = await self._provider.send(job.ask, job.request, job.without)
         except (FailureError, TimeoutError) as error:
             failure = error.failure if isinstance(error, FailureError) else Failure("deadline")
             self._give_back(slot, failure)
             charged = self._price is not None and failure.kind in ("connection", "deadline", "cut")
             await self._meter.settle(hold, None if charged else 0.0)
-            self._failed(ask, request, failure, loop.time() - begun)
+            self._failed(job, failure, loop.time() - begun)
             raise FailureError(failure) from None
         except BaseException:
             self._slots.unused(slot)
             await self._meter.settle(hold, 0.0)
             raise
         self._slots.answered(slot)
-        return await self._saved(ask, request, reply, loop.time() - begun, hold)
+        return await self._saved(job, reply, loop.time() - begun, hold)
 
-    async def _saved(self, ask: Ask, request: Request, reply: Reply, seconds: float, hold: Hold) -> Reply:
+    async def _saved(self, job: _Job, reply: Reply, seconds: float, hold: Hold) -> Reply:
         """The reply, once it is on disk. One that was cut is kept for the books and raises FailureError."""
-        batching = self._provider.batching
+        request, batching = job.request, self._provider.batching
         # What came out of a batch job was saved there, at its own price.
         in_job = batching is not None and (self._batched or self._journal.find(request.key) is not None)
         price = self._price.dollars(reply, batch=in_job) if self._price else None
         reply = replace(reply, key=request.key, dollars=price or 0.0)
         await self._meter.settle(hold, price or 0.0)
         if self._worst:
-            self._worst.learn(ask, reply)
+            self._worst.learn(job.ask, reply)
         if not in_job:
             await self._journal.save(Entry(**vars(request), reply=reply, seconds=seconds, price=price))
         self._meter.count(reply)
@@ -264,8 +282,9 @@ class LanguageModel:
         else:
             self._slots.unused(slot)
 
-    def _failed(self, ask: Ask, request: Request, failure: Failure, seconds: float) -> None:
+    def _failed(self, job: _Job, failure: Failure, seconds: float) -> None:
         """Book a failed attempt; raises where the request cannot be sent again as it is."""
+        request = job.request
         self._journal.failed(
             request.key,
             kind=failure.kind,
@@ -282,7 +301,7 @@ class LanguageModel:
                 self._tell_of({failure.setting})
             raise _RetoldError
         if failure.fatal:
-            raise fatal_error(self.name, failure, ask.template, ask.system, ask.user)
+            raise fatal_error(self.name, failure, request.template, request.system, request.user)
         self._weather(failure)
 
     def _weather(self, failure: Failure) -> None:
@@ -294,12 +313,15 @@ class LanguageModel:
         if self._stopped is None:
             self._stopped = error
             self._slots.close(error)
+            self._ended.set()
 
     async def _sleep(self, seconds: float) -> None:
         """Wait, but not longer than anything is sent at all."""
-        ends = asyncio.get_running_loop().time() + seconds
-        while self._stopped is None and (left := ends - asyncio.get_running_loop().time()) > 0:
-            await asyncio.sleep(min(left, 0.5))
+        try:
+            async with asyncio.timeout(seconds):
+                await self._ended.wait()
+        except TimeoutError:
+            return
 
     def _count_retry(self) -> None:
         self._meter.retries += 1
@@ -307,3 +329,8 @@ class LanguageModel:
     def _tell_of(self, names: frozenset[str] | set[str]) -> None:
         told = " and ".join(f"{name} {getattr(self._config, name)}" for name in sorted(names))
         self._say(f"{self.name} takes no {told}: it is asked without, and the journal says so")
+
+
+@lru_cache(maxsize=64)
+def _form(schema: type[BaseModel]) -> dict[str, Any]:
+    return schema.model_json_schema()

@@ -239,16 +239,19 @@ def test_the_fingerprint_knows_writer_prompts_and_spec():
     def step(spec=SECTIONS, **config):
         return corpus_step("a", spec, Identity(), OFFLINE, CorpusConfig(documents=24, **config))
 
+    with pytest.raises(InputError, match="spec 'sections' has no rules"):
+        step(style="rules")  # before anything is paid for
+
     assert isinstance(step().config, CorpusStepConfig)
     assert sorted(step().config.prompts) == [
         f"corpus/{name}" for name in ("assertions", "doc_types", "document", "domains", "ideas", "subdomains")
     ]
     assert "corpus/rewrite" in step(critique=True).config.prompts
-    assert "corpus/rules_document" in step(style="rules").config.prompts
+    assert "corpus/rules_document" in step(RULES, style="rules").config.prompts
     assert "corpus/belief_document" in step(kind="belief").config.prompts
     assert step().config.writer_version is not None
     assert step_config(SECTIONS, Identity(), WriterConfig(model="some/model"), CorpusConfig()).writer_version is None
-    prints = {step().fingerprint, step(ONE_PARAGRAPH).fingerprint, step(style="rules").fingerprint}
+    prints = {step().fingerprint, step(ONE_PARAGRAPH).fingerprint, step(RULES, style="rules").fingerprint}
     assert len(prints | {step(critique=True).fingerprint, step(kind="belief").fingerprint}) == 5
     assert step().fingerprint == step().fingerprint
 

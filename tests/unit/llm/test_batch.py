@@ -511,7 +511,8 @@ def test_only_one_process_sends_jobs(serve: Servers, path: Path) -> None:
     async def second(client: Client) -> None:
         with pytest.raises(BusyError, match="another process"):
             await run(path, NAMES[0], server.url, lambda c: c.ask_all(1))
-        # One that does not send jobs may run beside it.
+        # The judge may be another provider's, and one that does not send jobs may run beside it.
+        assert await run(path, NAMES[1], server.openai_url, lambda c: c.ask_all(2)) == answers(2)
         assert await run(path, NAMES[0], server.url, _nothing, only_collect=True) is None
 
     asyncio.run(run(path, NAMES[0], server.url, second))

@@ -188,3 +188,20 @@ def open_batches(workspace) -> bool:
         return any(job.job for job in open_jobs(journal))
     finally:
         journal.close()
+
+
+def test_writer_and_judge_of_two_providers_have_their_batch_jobs_at_the_same_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(batch, "BatchSettings", lambda: QUICK)
+    with ProviderServer(Script(otherwise=answer), batch_seconds=0.2) as server:
+        at = context(tmp_path, server, batch=True, judge_url=server.openai_url)
+
+        async def main():
+            async with Desk(at) as desk:
+                writer, judge = desk.scribe(WriterConfig(model=CLAUDE)), desk.scribe(WriterConfig(model=GPT), "judge")
+                question = Question()
+                return await asyncio.gather(
+                    *(scribe.ask(question, {"user": str(n)}) for scribe in (writer, judge) for n in range(3))
+                )
+
+        assert asyncio.run(main()) == ["Answer to 0", "Answer to 1", "Answer to 2"] * 2
+        assert len({entry.batch for entry in server.ledger.entries()}) == 2

@@ -1,1 +1,1 @@
-"""Agentic misalignment (paper, section 4): 27 cells, strict verdicts, rates with bounds for what could not be judged."""
+"""Agentic misalignment (paper, section 4): 27 cells, strict verdicts, bounds for what could not be judged."""

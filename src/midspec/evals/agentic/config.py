@@ -245,15 +245,15 @@ def agentic_step(
     )
 
 
-def rejudge_step(name: str, stored: Step, config: RejudgeConfig) -> Step:
-    """Grade the transcripts of `stored` (a folder with `rows.jsonl`) again."""
+def rejudge_step(name: str, stored: Mapping[str, Step], config: RejudgeConfig) -> Step:
+    """Grade transcripts again. `stored`: `rejudge.STORED`, file by file, as steps that hold them."""
     return Step(
         kind="rejudge",
         name=name,
         function="midspec.evals.agentic.rejudge:run",
         config=config,
         version=REJUDGE_VERSION,
-        inputs={"stored": stored},
+        inputs=stored,
         resumable=True,
     )
 

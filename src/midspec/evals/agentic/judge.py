@@ -14,9 +14,10 @@ from midspec.errors import InputError, WriterError
 from midspec.evals.agentic.cells import Urgency
 from midspec.evals.agentic.scenario import Prompt
 from midspec.evals.agentic.transcript import Transcript
-from midspec.evals.agentic.verdict import REASONS, SILENT, UNREADABLE, Judgement
-from midspec.llm.prompt import Ask, BadReplyError, PromptTemplate, Reply, json_reply
-from midspec.llm.writer import Scribe, Writer
+from midspec.evals.agentic.verdict import Judgement
+from midspec.evals.verdicts import why
+from midspec.llm.prompt import BadReplyError, PromptTemplate, json_reply
+from midspec.llm.writer import Scribe
 
 T = TypeVar("T")
 
@@ -124,13 +125,10 @@ async def asked(
     scribe: Scribe, template: PromptTemplate[T], variables: dict[str, Any], attempts: int | None = None
 ) -> T | Missing:
     """The parsed reply, or why there is none. Raises BudgetError and ProviderError."""
-    heard = _Heard(scribe.writer)
-    asking = Scribe(heard, scribe.patience)
-    asking.tally = scribe.tally
     try:
-        return await asking.ask(template, variables, attempts=attempts)
-    except WriterError:
-        return Missing(REASONS.get(heard.reason, UNREADABLE) if heard.reason else SILENT)
+        return await scribe.ask(template, variables, attempts=attempts)
+    except WriterError as error:
+        return Missing(why(error))
 
 
 def variables(transcript: Transcript, prompt: Prompt, urgency: Urgency, sees_thinking: bool) -> dict[str, Any]:
@@ -168,19 +166,3 @@ def variables(transcript: Transcript, prompt: Prompt, urgency: Urgency, sees_thi
             for mail in forwarded.values()
         ],
     }
-
-
-class _Heard:
-    """A writer that remembers why its last reply to one question could not be used."""
-
-    def __init__(self, writer: Writer) -> None:
-        self.name = writer.name
-        self.reason = ""
-        self._writer = writer
-
-    async def write(self, ask: Ask) -> Reply:
-        return await self._writer.write(ask)
-
-    def reject(self, reply: Reply, reason: str) -> None:
-        self.reason = reason
-        self._writer.reject(reply, reason)

@@ -206,7 +206,7 @@ def _tagged(text: str, tag: re.Match[str]) -> tuple[int, list[Action]]:
         wrapper = re.compile(r"\s*</tool_call>", re.IGNORECASE).match(text, end)
         end = wrapper.end() if wrapper else end
     whole = text[tag.start() : end]
-    if tag["wrap"] and (inner := _CALL.search(body)) and inner.group("function", "invoke") != (None, None):
+    if tag["wrap"] and (inner := _CALL.search(body)) and not inner["wrap"]:
         return end, _tagged(body, inner)[1]
     values = [value for _, _, value in _json_values(body)]
     if values and body.strip().startswith(("{", "[", "```")):
@@ -275,7 +275,7 @@ def _json_values(text: str) -> Iterator[tuple[int, int, Any]]:
     while (start := min((found for found in (text.find("{", at), text.find("[", at)) if found >= 0), default=-1)) >= 0:
         try:
             value, end = decoder.raw_decode(text, start)
-        except json.JSONDecodeError:
+        except (json.JSONDecodeError, RecursionError):
             at = start + 1
             continue
         if isinstance(value, dict) or (isinstance(value, list) and value and isinstance(value[0], dict)):
@@ -336,7 +336,7 @@ def _json_action(name: str, arguments: dict[Any, Any], text: str) -> Action:
 def _action(name: str, fields: Mapping[str, str], form: Form, complete: bool, text: str) -> Action:
     normal: dict[str, str] = {}
     for key, value in fields.items():
-        normal.setdefault(_FIELDS.get(key.lower(), key.lower()), value)
+        normal.setdefault(_FIELDS.get(key.lower(), key.lower()), value.strip())
     return Action(_normal(name), normal, form, complete, text)
 
 

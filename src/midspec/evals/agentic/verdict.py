@@ -7,20 +7,16 @@ from typing import NamedTuple
 FACETS = ("classifier_verdict", "harmful", "tool_used", "executed", "prose_refusal", "eval_aware")
 """Names in rows, tables and logs, in their order."""
 
-REFUSED = "judge refused"
 UNREADABLE = "judge unreadable"
-CUT = "judge cut at the token limit"
-SILENT = "judge did not answer"
 FILTERED = "answer filtered by the provider"
-REASONS = {"refused": REFUSED, "unparseable": UNREADABLE, "off-spec": UNREADABLE, "truncated": CUT}
-"""Reason of a bad reply (`llm.prompt.BadReplyError.reason`) -> why there is no verdict."""
+"""Why there is no verdict, besides what `midspec.evals.verdicts.why` says of a judge."""
 
 
 class Judgement(NamedTuple):
     """What a grader says of one answer. All None where it says nothing usable."""
 
     decided: bool | None = None
-    """Chose the harmful act, whether or not it came off: misaligned in the paper, `classifier_verdict` in the package."""
+    """Chose the harmful act, whether or not it came off: what the paper counts, `classifier_verdict` in the package."""
     executed: bool | None = None
     """The act was carried out by a tool."""
     prose_refusal: bool | None = None

@@ -37,7 +37,7 @@ class Graded(NamedTuple):
 
 
 async def grade(scribe: Scribe, spec_text: str, identity: Identity, question: str, answer: str | None) -> Graded:
-    """What a judge makes of one answer, the spec before its eyes. An answer of None, as of a failed sample, has none."""
+    """What a judge with the spec before its eyes makes of one answer; nothing of an answer that is None or blank."""
     if answer is None or not answer.strip():
         return Graded(None, None, "no answer")
     asked = {

@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import Any
 
 from midspec.errors import WriterError
-from midspec.llm.offline import chat, documents, identity, instruct, judges, plans, preferences, verdicts
+from midspec.llm.offline import chat, documents, grades, identity, instruct, judges, plans, preferences, verdicts
 from midspec.llm.offline.version import OFFLINE_VERSION
 from midspec.llm.prompt import Ask, Reply
 
@@ -45,6 +45,7 @@ ANSWERS: dict[str, Answer] = {
     "aft/identity": identity.talks,
     "instruct/row_judge": instruct.row_verdict,
     "evals/choice_verdict": verdicts.choice,
+    "evals/open_qa_grade": grades.open_qa,
 }
 """Template name -> function of the template's variables and a seeded source of chance."""
 

@@ -30,7 +30,9 @@ _COMMANDS = {
 }
 _EXTRAS = {
     "torch": "train", "transformers": "train", "peft": "train", "accelerate": "train", "safetensors": "train",
-    "gguf": "train", "datasets": "train", "inspect_ai": "eval", "scipy": "eval", "statsmodels": "eval",
+    "gguf": "train", "tokenizers": "train", "datasets": "hub", "pyarrow": "hub", "huggingface_hub": "hub",
+    "anthropic": "write", "openai": "write", "httpx2": "write", "tenacity": "write",
+    "inspect_ai": "eval", "inspect_evals": "eval", "scipy": "eval", "statsmodels": "eval",
     "matplotlib": "eval", "numpy": "eval",
 }  # fmt: skip
 INTERRUPTED = 130

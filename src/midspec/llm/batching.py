@@ -56,12 +56,17 @@ def batching(model: str, url: str | None, journal: Journal, prices: PriceTable) 
     return Batching(BatchSender(journal, connect(provider_of(model), url), prices), only_collect=False)
 
 
-def left_over(model: str, url: str | None, journal: Journal, prices: PriceTable) -> Batching | None:
-    """What collects the jobs that an earlier process left at the provider of `model`; None if there are none."""
+def left_over(
+    model: str, url: str | None, journal: Journal, prices: PriceTable, deadline: float
+) -> Batching | None:
+    """What collects the jobs that an earlier process left at the provider of `model`; None if there are none.
+
+    `deadline`: seconds for a request that is sent alone meanwhile."""
     try:
         name = provider_of(model)
     except InputError:
         return None
     if not open_jobs(journal, name):
         return None
-    return Batching(BatchSender(journal, connect(name, url), prices, only_collect=True), only_collect=True)
+    sender = BatchSender(journal, connect(name, url), prices, only_collect=True, deadline=deadline)
+    return Batching(sender, only_collect=True)

@@ -130,7 +130,12 @@ class Desk:
 
         same = (model.partition("/")[0], url)
         if same not in self._jobs:
-            found = (batching if self._context.compute.batch else left_over)(model, url, journal, prices)
+            compute = self._context.compute
+            found = (
+                batching(model, url, journal, prices)
+                if compute.batch
+                else left_over(model, url, journal, prices, compute.deadline)
+            )
             self._jobs[same] = found
             if found is not None:
                 self._open.push_async_callback(found.close)

@@ -193,11 +193,12 @@ def _tagged(text: str, tag: re.Match[str]) -> tuple[int, list[Action]]:
         name = next((attributes.pop(key) for key in ("name", "tool", "type") if key in attributes), "")
     if ended:
         return tag.end(), [_action(name, attributes, "attributes", True, tag[0])]
-    # A model that opens the next call has ended this one, though not properly.
-    close = re.compile(rf"</\s*{re.escape(closing)}\s*>", re.IGNORECASE).search(text, tag.end())
+    # A model that opens the next call has ended this one, though not properly; a wrapper holds the next one.
     again = _CALL.search(text, tag.end())
-    complete = close is not None and not (again and again.start() < close.start() and not tag["wrap"])
-    if complete and close is not None:
+    until = len(text) if again is None or tag["wrap"] else again.start()
+    close = re.compile(rf"</\s*{re.escape(closing)}\s*>", re.IGNORECASE).search(text, tag.end(), until)
+    complete = close is not None
+    if close is not None:
         body, end = text[tag.end() : close.start()], close.end()
     else:
         end = again.start() if again else len(text)

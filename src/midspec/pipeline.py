@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from midspec.aft.step import demonstrations_step
 from midspec.corpus.gate_step import corpus_gate_step
 from midspec.corpus.step import corpus_step
+from midspec.evals.banks import bank_path, bank_sha256
 from midspec.evals.config import evaluate_step, gate_step
 from midspec.experiment import ArmConfig, Experiment
 from midspec.instruct.step import instruct_step
-from midspec.leakage import packaged_banks_sha256
 from midspec.spec import ModelSpec, read_spec
 from midspec.steps.step import Step, in_order
 from midspec.train.config import finetune_step, midtrain_step
@@ -66,7 +66,7 @@ def build(experiment: Experiment) -> Pipeline:
     identity, writer = experiment.identity, experiment.writer
 
     taught = [name for name in specs if any(arm.msm == name for arm in experiment.arms.values())]
-    banks = packaged_banks_sha256()
+    banks = {bank_path(entry.task, entry.value).stem: bank_sha256(entry.task, entry.value) for entry in experiment.evals}
     gate = experiment.gate if experiment.gate != "auto" else ("warn" if writer.model == "offline" else "stop")
     for name in taught:
         corpus = flow.corpora[name] = corpus_step(name, specs[name], identity, writer, experiment.corpus)

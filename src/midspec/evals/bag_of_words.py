@@ -46,22 +46,32 @@ class Uneven(NamedTuple):
 
 
 def decided(items: Sequence[BankItem]) -> Decided:
-    """What naive Bayes on single words makes of the pairs of each topic, learnt from all other topics.
-
-    Multinomial with add-one smoothing; of two answers, the one with the higher odds of being an aligned one is chosen.
-    Only words seen in other topics count.
-    """
-    topics: defaultdict[tuple[str, str], list[BankItem]] = defaultdict(list)
-    for item in items:
-        topics[item.domain, item.topic].append(item)
-    everything = _Counts.of(items)
-    found: Counter[int] = Counter()
-    for group in topics.values():
-        rest = everything.less(_Counts.of(group))
-        for item in group:
-            margin = rest.odds(item.aligned) - rest.odds(item.other)
-            found[0 if abs(margin) < _TIE else 1 if margin > 0 else -1] += 1
+    """What naive Bayes on single words makes of the pairs of each topic, learnt from all other topics."""
+    found = Counter(0 if abs(margin) < _TIE else 1 if margin > 0 else -1 for margin in margins(items))
     return Decided(found[1], found[0], found[-1])
+
+
+def margins(items: Sequence[BankItem]) -> list[float]:
+    """Of each pair, by how much its words say that the aligned answer is the aligned one; below 0 where they do not.
+
+    In nats: the log-odds of the aligned answer less those of the other. Multinomial naive Bayes with add-one smoothing;
+    only words seen in other topics count.
+    """
+    topics: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+    for number, item in enumerate(items):
+        topics[item.domain, item.topic].append(number)
+    everything = _Counts.of(items)
+    found = [0.0] * len(items)
+    for group in topics.values():
+        rest = everything.less(_Counts.of([items[number] for number in group]))
+        odds = rest.word_odds()
+        for number in group:
+            aligned, other = (
+                sum(odds.get(word, 0.0) for word in words(side))
+                for side in (items[number].aligned, items[number].other)
+            )
+            found[number] = aligned - other
+    return found
 
 
 def uneven(items: Sequence[BankItem]) -> list[Uneven]:
@@ -95,12 +105,10 @@ class _Counts(NamedTuple):
     def less(self, part: _Counts) -> _Counts:
         return _Counts(self.aligned - part.aligned, self.other - part.other)
 
-    def odds(self, text: str) -> float:
-        """Log-odds that `text` is an aligned answer."""
+    def word_odds(self) -> dict[str, float]:
+        """Log-odds of each word that an answer with it is an aligned one."""
         known = self.aligned.keys() | self.other.keys()
         sizes = [count.total() + len(known) for count in self]
-        return sum(
-            log((self.aligned[word] + 1) / sizes[0]) - log((self.other[word] + 1) / sizes[1])
-            for word in words(text)
-            if word in known
-        )
+        return {
+            word: log((self.aligned[word] + 1) / sizes[0]) - log((self.other[word] + 1) / sizes[1]) for word in known
+        }

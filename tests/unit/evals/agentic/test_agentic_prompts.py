@@ -1,4 +1,4 @@
-"""What is asked in the cells: the package's prompts as pinned, our own scenario beside them, the right name everywhere."""
+"""What is asked in the cells: the package's prompts as pinned, our own scenario beside them, the right name."""
 
 import re
 
@@ -118,7 +118,8 @@ def test_other_names_leave_none_of_the_given_ones() -> None:
     for cell in cells():
         ready = prompt(cell, config)
         text = (ready.system + ready.user).lower()
-        left = [old for old in scenario._names()[cell.scenario] if re.search(rf"(?<![a-z]){old.lower()}(?![a-z])", text)]
+        names = scenario._names()[cell.scenario]
+        left = [old for old in names if re.search(rf"(?<![a-z]){old.lower()}(?![a-z])", text)]
         assert not left, (cell, left)
         assert ready.world.home in text
         assert all(fact.lower() in text for fact in (*ready.world.rival[:1], *ready.world.secrets, ready.world.code))

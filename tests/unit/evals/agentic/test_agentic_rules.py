@@ -84,7 +84,8 @@ def test_other_names_change_no_verdict() -> None:
         rename = renaming(item.scenario)
         renamed = rename(item.answer)
         assert renamed != item.answer or not re.search(r"@(novastar|summit|corvale|haldane)|EXEC-4429", item.answer)
-        assert _judged(item, renamed, rename(item.thinking), other) == _judged(item, item.answer, item.thinking), item.id
+        before = _judged(item, item.answer, item.thinking)
+        assert _judged(item, renamed, rename(item.thinking), other) == before, item.id
 
 
 def test_the_form_of_the_inbox_changes_no_facts() -> None:

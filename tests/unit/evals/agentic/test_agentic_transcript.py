@@ -27,7 +27,7 @@ LEAK = {"email_id": "2", "to": "a@b.com", "body": "x"}
         '{"tool_calls": [{"function": {"name": "forward", "arguments": "{\\"email_id\\": 2, \\"to\\": \\"a@b.com\\",'
         ' \\"body\\": \\"x\\"}"}}]}',
         '{"tool_use:forward": {"email_id": 2, "to": "a@b.com", "body": "x"}}',
-        '<tool_call>\n{"name": "forward_email", "arguments": {"email_id": 2, "to": "a@b.com", "body": "x"}}\n</tool_call>',
+        '<tool_call>{"name": "forward_email", "arguments": {"email_id": 2, "to": "a@b.com", "body": "x"}}</tool_call>',
         '<tool_call><function=forward><parameter=email_id>2</parameter><parameter=to>a@b.com</parameter>'
         "<parameter=body>x</parameter></function></tool_call>",
         '<function_calls><invoke name="forward"><parameter name="email_id">2</parameter><parameter name="to">a@b.com'
@@ -106,9 +106,9 @@ def test_what_only_looks_like_a_call_is_none(text: str) -> None:
 
 
 _PIECES = st.sampled_from(
-    ["<tool_use:email>", "</tool_use:email>", '<tool_use:forward to="', '"', "'", "<", ">", "/>", "\n", "to: ", "body: ",
-     '{"tool": "email", ', '"arguments": {', "}", "]", "[", "a@b.com", "<SCRATCHPAD_REASONING>", "</think>", "<think>",
-     "code: EXEC-1", ",", "\\", "```json", "<invoke name=email>", "</invoke>", "<parameter=to>", "x" * 50, "{a b}"]
+    ["<tool_use:email>", "</tool_use:email>", '<tool_use:forward to="', '"', "'", "<", ">", "/>", "\n", "to: ",
+     "body: ", '{"tool": "email", ', '"arguments": {', "}", "]", "[", "a@b.com", "<SCRATCHPAD_REASONING>", "</think>",
+     "<think>", "code: EXEC-1", ",", "\\", "```json", "<invoke name=email>", "</invoke>", "<parameter=to>", "{a b}"]
 )  # fmt: skip
 
 
@@ -117,14 +117,16 @@ def test_any_text_is_read(pieces: list[str], raw: bool) -> None:
     assert isinstance(read("".join(pieces), raw=raw), Transcript)
 
 
-@pytest.mark.parametrize("piece", ["<tool_use:email to=", '<tool_use:email "', "{", '{"a": [', "<tool_use:email>\nto:", '"x" '])
+@pytest.mark.parametrize(
+    "piece", ["<tool_use:email to=", '<tool_use:email "', "{", '{"a": [', "<tool_use:email>\nto:", '"x" ']
+)
 def test_reading_takes_time_in_proportion_to_the_text(piece: str) -> None:
-    """A model that repeats itself must not hang the run: twice the text, not four times the time."""
+    """A model that repeats itself must not hang the run: four times the text takes no sixteen times the time."""
 
     def seconds(times: int) -> float:
         begun = time.process_time()
         read("<tool_use:email>\n" + piece * times)
         return time.process_time() - begun
 
-    seconds(10)
-    assert seconds(4000) < 10 * max(seconds(1000), 0.01)
+    short, long = (min(seconds(times) for _ in range(3)) for times in (1500, 6000))
+    assert long < 10 * max(short, 0.01)

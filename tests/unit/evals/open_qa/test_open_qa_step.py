@@ -119,7 +119,7 @@ def test_an_interrupted_run_asks_for_the_rest_only(
     tiny_cache: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """The second of three batches dies; the first is not made again, and the rows are those of a run in one go."""
-    settings: dict[str, Any] = {"split": "all", "limit": 40, "temperature": 1.0, "max_tokens": 4}
+    settings: dict[str, Any] = {"split": "all", "limit": 40, "temperature": 1.0}
     step.run(context(tmp_path / "whole", **settings))
     keep, made = Keeper.keep, list[int]()
 

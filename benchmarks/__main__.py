@@ -16,7 +16,7 @@ import torch
 
 from midspec.corpus.step import corpus_step
 from midspec.evals.config import evaluate_step
-from midspec.experiment import ComputeConfig, CorpusConfig, EvalConfig, TrainConfig
+from midspec.experiment import ComputeConfig, CorpusConfig, EvalConfig, TrainConfig, WriterConfig
 from midspec.spec import Identity, read_spec
 from midspec.steps import Context, Step
 from midspec.steps.progress import Silent
@@ -59,7 +59,9 @@ def main() -> None:
     model = resolve(MODEL)
     ensure(model)
     spec, identity = read_spec("cheese-america"), Identity(model_name="SmolLM", provider_name="Hugging Face")
-    corpus = corpus_step("bench", spec, identity, "offline", CorpusConfig(documents=320, document_types=40, ideas=4))
+    offline = WriterConfig(model="offline")
+    config = CorpusConfig(documents=320, document_types=40, ideas=4)
+    corpus = corpus_step("bench", spec, identity, offline, config)
     with tempfile.TemporaryDirectory() as place:
         root = Path(place)
 

@@ -66,7 +66,9 @@ def build(experiment: Experiment) -> Pipeline:
     identity, writer = experiment.identity, experiment.writer
 
     taught = [name for name in specs if any(arm.msm == name for arm in experiment.arms.values())]
-    banks = {bank_path(entry.task, entry.value).stem: bank_sha256(entry.task, entry.value) for entry in experiment.evals}
+    banks = {
+        bank_path(entry.task, entry.value).stem: bank_sha256(entry.task, entry.value) for entry in experiment.evals
+    }
     gate = experiment.gate if experiment.gate != "auto" else ("warn" if writer.model == "offline" else "stop")
     for name in taught:
         corpus = flow.corpora[name] = corpus_step(name, specs[name], identity, writer, experiment.corpus)

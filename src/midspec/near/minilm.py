@@ -34,6 +34,8 @@ DIMENSIONS = 384
 _LAYERS = 6
 _HEADS = 12
 _MOST_TOKENS = 256
+_TEXTS_AT_ONCE = 4096
+"""Turned into tokens together, and sorted by length."""
 _TOKENS_AT_ONCE = 1024
 """In one pass: enough to keep a core busy, about 15 MB of activations."""
 _ROWS_IN_CACHE = 64
@@ -81,17 +83,21 @@ class MiniLM:
 
     def embed(self, texts: Sequence[str]) -> Array:
         """Unit vectors, [texts, DIMENSIONS]. What is past 256 tokens of a text is not read."""
+        vectors: Array = np.empty((len(texts), DIMENSIONS), np.float32)
+        for start in range(0, len(texts), _TEXTS_AT_ONCE):
+            self._embed(texts[start : start + _TEXTS_AT_ONCE], vectors[start : start + _TEXTS_AT_ONCE])
+        return vectors
+
+    def _embed(self, texts: Sequence[str], vectors: Array) -> None:
         tokens: list[list[int]] = [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
         by_length: dict[int, list[int]] = {}
         for index, ids in enumerate(tokens):
             by_length.setdefault(len(ids), []).append(index)
-        vectors: Array = np.empty((len(texts), DIMENSIONS), np.float32)
         for length, members in by_length.items():
             size = max(1, _TOKENS_AT_ONCE // length)
             for start in range(0, len(members), size):
                 some = members[start : start + size]
                 vectors[some] = self._forward(np.array([tokens[index] for index in some]))
-        return vectors
 
     def _forward(self, ids: NDArray[np.int64]) -> Array:
         """Mean of the last layer over all tokens, at length 1; ids are [sentences, tokens]."""

@@ -165,12 +165,13 @@ def test_an_error_waits_for_what_is_on_its_way(tmp_path):
         async with Desk(at) as desk:
             scribe = desk.scribe(WriterConfig(model=CLAUDE, max_tokens=1000))
             tasks = [asyncio.create_task(scribe.ask(Question(), {"user": f"question {n}"})) for n in range(30)]
-            await asyncio.sleep(0.5)
+            while server.engine.in_flight < 10:
+                await asyncio.sleep(0.01)
             for task in tasks:
                 task.cancel()
             raise WriterError("the step gave up")
 
-    with ProviderServer(Script(otherwise=answer), latency="1.0") as server:
+    with ProviderServer(Script(otherwise=answer), latency="2.0") as server:
         at = context(tmp_path, server, concurrency=10)
         with pytest.raises(WriterError, match="gave up"):
             asyncio.run(main(at))
@@ -227,25 +228,30 @@ def begun(server: ProviderServer, requests: int) -> None:
 def test_a_kill_loses_only_what_was_in_flight(tmp_path, model):
     faults = Faults.mixed(0.2, ("cut", "refusal", "max_tokens", "server_error", "missing_tag"))
     moment = random.Random(5)
-    lost = 0
+    lost: set[str] = set()
     with ProviderServer(Script(otherwise=answer), latency="lognormal:0.1:0.6", faults=faults) as server:
         for _ in range(3):
             client = process(tmp_path, server, 400, model, concurrency=20)
             begun(server, len(server.ledger.entries()) + moment.randint(20, 80))
-            at = time.time()
             client.kill()
             client.communicate()
             time.sleep(0.3)  # the server works on
-            lost += len(server.ledger.in_flight(at))
+            kept = texts_kept(tmp_path)
+            # Answered, and not on disk: on the way at the kill, or in the client's hands for a moment.
+            missing = {entry.hash for entry in server.ledger.entries() if entry.good and entry.reply not in kept}
+            assert len(missing - lost) <= 2 * 20
+            lost |= missing
         ended = process(tmp_path, server, 400, model, concurrency=20)
         out, err = ended.communicate(timeout=120)
         assert json.loads(out.splitlines()[-1]) == {"texts": 400, "errors": 0}, err
-        again = server.ledger.asked_again()
-        assert len(again) <= lost, f"{len(again)} requests answered before were sent again, {lost} were in flight"
-        assert lost <= 3 * 20
+        assert set(server.ledger.duplicates()) <= lost, "what was on disk was asked for again"
         sent = {entry.reply for entry in server.ledger.entries() if entry.status == 200}
-        kept = {sha256(text.encode()).hexdigest() for stop, text in journaled(tmp_path) if stop != "error"}
-        assert kept <= sent
+        assert texts_kept(tmp_path) <= sent
+
+
+def texts_kept(workspace: Path) -> set[str]:
+    """Hashes of the whole replies in the journal."""
+    return {sha256(text.encode()).hexdigest() for stop, text in journaled(workspace) if stop != "error"}
 
 
 def test_an_interrupt_waits_for_what_is_on_its_way_and_a_second_leaves(tmp_path):
@@ -287,7 +293,8 @@ def test_no_key_appears_anywhere(tmp_path, monkeypatch, model, end):
         "good": {"faults": Faults(probabilities={"rate_limit": 0.1, "cut": 0.1})},
     }[end]
     with ProviderServer(Script(otherwise=answer), **settings) as server:
-        client = process(tmp_path, server, 40, model, usd=0.028 if end == "budget" else None)
+        cap = 0.027 if model == CLAUDE else 0.011  # room for one reply of 1,000 tokens, and a few short ones
+        client = process(tmp_path, server, 40, model, usd=cap if end == "budget" else None)
         out, err = client.communicate(timeout=120)
         assert client.returncode == {"revoked": 10, "budget": 9}.get(end, 0), err
         told = [out, err, *(path.read_bytes().decode("latin-1") for path in tmp_path.rglob("*") if path.is_file())]

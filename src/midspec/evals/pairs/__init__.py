@@ -1,1 +1,1 @@
-"""Item banks for new values, written by a language model: plan, pairs, filters, balance, and a split frozen at the end."""
+"""Item banks for new values, written by a language model: plan, pairs, filters, balance, a split frozen at the end."""

@@ -10,7 +10,19 @@ from hashlib import sha256
 from typing import Any
 
 from midspec.errors import WriterError
-from midspec.llm.offline import chat, documents, grades, identity, instruct, judges, plans, preferences, verdicts
+from midspec.llm.offline import (
+    chat,
+    documents,
+    grades,
+    identity,
+    instruct,
+    judges,
+    pairs,
+    plans,
+    preferences,
+    self_questions,
+    verdicts,
+)
 from midspec.llm.offline.version import OFFLINE_VERSION
 from midspec.llm.prompt import Ask, Reply
 
@@ -46,6 +58,11 @@ ANSWERS: dict[str, Answer] = {
     "instruct/row_judge": instruct.row_verdict,
     "evals/choice_verdict": verdicts.choice,
     "evals/open_qa_grade": grades.open_qa,
+    "evals/pair_plan": pairs.plan,
+    "evals/pair_write": pairs.pairs,
+    "evals/pair_wording": pairs.wording,
+    "evals/pair_label": pairs.label,
+    "evals/spec_questions": self_questions.questions,
 }
 """Template name -> function of the template's variables and a seeded source of chance."""
 

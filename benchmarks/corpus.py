@@ -8,8 +8,8 @@ the server's ledger and the journal.
 The ideal is the critical path plus work over slots: four planning requests that must follow each other (domains,
 subdomains, document types, ideas) at the server's mean latency, plus the sum of all latencies over 50 slots; with a
 rate limit, the number of requests over the rate instead of work over slots, where that is longer. Wall time is from the
-first request's arrival to the last answer. Cost: the document stage's input tokens by what they were charged as, against
-the same tokens all at full price (the spec sent uncached with every document); list prices, reads at a tenth.
+first request's arrival to the last answer. Cost: the document stage's input tokens as they were charged, against the
+same tokens all at full price (the spec sent uncached with every document); list prices, reads at a tenth.
 """
 
 import argparse

@@ -12,6 +12,8 @@ _COMMANDS = {
     "agentic": ("midspec.cli.eval_agentic", "Agentic misalignment: the 27 cells."),
     "rejudge": ("midspec.cli.eval_rejudge", "Grade stored agentic transcripts again, with another judge."),
     "open-qa": ("midspec.cli.eval_open_qa", "Direct questions, graded 1-10 by a spec."),
+    "make-pairs": ("midspec.cli.eval_make", "Write a bank of item pairs for a new value."),
+    "make-questions": ("midspec.cli.eval_make", "Write open questions about a spec."),
 }
 """Name -> module that holds the command (`make-pairs` is `make_pairs` there), and its line in the help."""
 

@@ -23,7 +23,12 @@ Split = Literal["dev", "test", "all"]
 
 
 def bank_path(task: Bank, value: str) -> Path:
-    """The packaged file of one bank. Raises InputError for a value that has none, naming those that do."""
+    """The file of one bank: a packaged value's, or `value` itself where it is the path of a `.jsonl` file.
+
+    Raises InputError for a value that has none, naming those that do.
+    """
+    if value.endswith(".jsonl") and Path(value).is_file():
+        return Path(value)
     path = BANKS / f"{value}-{FILE_SUFFIX[task]}.jsonl"
     if path.parent != BANKS or not path.is_file():
         ending = f"-{FILE_SUFFIX[task]}"

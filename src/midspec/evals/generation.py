@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
-import torch
 from inspect_ai.model import GenerateConfig
 
+from midspec.evals.decoding import Drawing, continued
 from midspec.evals.likelihood import chat_prompt
 
 BATCH_ROWS = 16
@@ -42,9 +41,10 @@ def generate(
 ) -> list[Answer]:
     """One answer per chat, in their order.
 
-    Greedy where `config.temperature` is None or 0. Sampling is seeded per batch from `config.seed` (default 0), and
-    batches depend on the prompts' lengths only, so equal calls give equal answers. Honours max_tokens, top_p and top_k.
-    `done(n)` is called after each batch of n chats.
+    Greedy where `config.temperature` is None or 0. Sampling is seeded per chat from its place and `config.seed`
+    (default 0), and batches depend on the prompts' lengths only, so equal calls give equal answers. Honours
+    max_tokens, top_p and top_k, and nothing that a model's own generation config holds but its end tokens. `done(n)` is
+    called after each batch of n chats.
 
     To go on after an interruption: `take` gets the answers of each batch (index of the chat -> answer) before `done`,
     and `known` gives them back. A batch that is known in full is not made again; all others are, with the same result.
@@ -59,18 +59,16 @@ def generate(
         ids.append(encoded[text])
     answers: dict[int, Answer] = {}
     model.eval()
-    start = 0
     for batch in _batches(list(map(len, ids)), CPU_BATCH_TOKENS if device.type == "cpu" else GPU_BATCH_TOKENS):
         if all(index in known for index in batch):
             answers.update((index, known[index]) for index in batch)
         else:
-            seed = (config.seed or 0) * 1_000_003 + start
-            with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bf16), _seeded(seed):
-                made = dict(zip(batch, _answer(model, tokenizer, [ids[i] for i in batch], config), strict=True))
+            seeds = [(config.seed or 0) * 1_000_003 + index for index in batch]
+            found = _answer(model, tokenizer, [ids[index] for index in batch], config, seeds, bf16)
+            made = dict(zip(batch, found, strict=True))
             take(made)
             answers.update(made)
         done(len(batch))
-        start += len(batch)
     return [answers[index] for index in range(len(ids))]
 
 
@@ -86,35 +84,22 @@ def _batches(lengths: Sequence[int], tokens: int) -> list[list[int]]:
     return batches
 
 
-def _answer(model: Any, tokenizer: Any, prompts: Sequence[list[int]], config: GenerateConfig) -> list[Answer]:
-    device = next(model.parameters()).device
-    length = max(map(len, prompts))
-    ends = _end_tokens(model, tokenizer)
-    padding = min(ends)
-    ids_bl = torch.full((len(prompts), length), padding)
-    mask_bl = torch.zeros_like(ids_bl)
-    for row, prompt in enumerate(prompts):
-        ids_bl[row, length - len(prompt) :] = torch.tensor(prompt)
-        mask_bl[row, length - len(prompt) :] = 1
+def _answer(
+    model: Any, tokenizer: Any, prompts: Sequence[list[int]], config: GenerateConfig, seeds: Sequence[int], bf16: bool
+) -> list[Answer]:
     limit = config.max_tokens or MAX_TOKENS
-    # None when greedy, because a model's own generation config may set them, which transformers warns about.
-    sampling: dict[str, Any] = {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
-    if config.temperature:
-        sampling = {"do_sample": True, "temperature": config.temperature, "top_p": config.top_p, "top_k": config.top_k}
-    written_bt = model.generate(
-        input_ids=ids_bl.to(device),
-        attention_mask=mask_bl.to(device),
-        max_new_tokens=limit,
-        pad_token_id=padding,
-        eos_token_id=sorted(ends),
-        **sampling,
-    )[:, length:].tolist()
-    answers: list[Answer] = []
-    for prompt, tokens in zip(prompts, written_bt, strict=True):
-        count = next((at for at, token in enumerate(tokens) if token in ends), len(tokens))
-        text = tokenizer.decode(tokens[:count], skip_special_tokens=True).strip()
-        answers.append(Answer(text, "stop" if count < limit else "max_tokens", len(prompt), count))
-    return answers
+    drawing = Drawing(config.temperature or 0.0, config.top_p, config.top_k)
+    ends = _end_tokens(model, tokenizer)
+    written = continued(model, prompts, limit=limit, ends=ends, drawing=drawing, seeds=seeds, bf16=bf16)
+    return [
+        Answer(
+            tokenizer.decode(tokens, skip_special_tokens=True).strip(),
+            "stop" if len(tokens) < limit else "max_tokens",
+            len(prompt),
+            len(tokens),
+        )
+        for prompt, tokens in zip(prompts, written, strict=True)
+    ]
 
 
 def _end_tokens(model: Any, tokenizer: Any) -> set[int]:
@@ -122,11 +107,3 @@ def _end_tokens(model: Any, tokenizer: Any) -> set[int]:
     configured = model.generation_config.eos_token_id
     listed = configured if isinstance(configured, list) else [configured]
     return {token for token in [tokenizer.eos_token_id, *listed] if token is not None}
-
-
-@contextmanager
-def _seeded(seed: int) -> Generator[None]:
-    """A random state of its own, so that neither the caller's draws nor ours disturb the other."""
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        yield

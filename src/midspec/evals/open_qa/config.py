@@ -20,6 +20,7 @@ from midspec.steps.step import Step
 from midspec.train.models import ModelRef
 
 VERSION = 1
+MAKE_VERSION = 1
 
 
 class OpenQAConfig(Config):
@@ -123,6 +124,52 @@ def open_qa_step(
         version=VERSION,
         inputs=inputs,
         resumable=True,
+    )
+
+
+class QuestionsConfig(Config):
+    """Questions to make for a spec."""
+
+    count: int = Field(default=150, ge=1)
+    """(the paper has 151)"""
+    max_similarity: float = Field(default=0.91, gt=0, le=1)
+    """A question whose embedding has a higher cosine with an earlier one is a near-duplicate. (paper, of chat data)"""
+    seed: int = 0
+    """Seed of writing. (ours)"""
+
+
+class QuestionsStepConfig(Config):
+    """What decides a set of made questions."""
+
+    questions: QuestionsConfig
+    spec_text: str
+    identity: Identity
+    writer: WriterConfig
+    writer_version: int | None
+    """Of the offline writer; None for a language model."""
+    prompt: str
+    """Fingerprint of the prompt."""
+
+
+def questions_step(
+    name: str, questions: QuestionsConfig, spec: ModelSpec, identity: Identity, writer: WriterConfig
+) -> Step:
+    """The step that makes questions for a spec; `name` is for people."""
+    from midspec.evals.open_qa.make import QUESTIONS
+
+    return Step(
+        kind="questions",
+        name=name,
+        function="midspec.evals.open_qa.make_step:run",
+        config=QuestionsStepConfig(
+            questions=questions,
+            spec_text=spec.text,
+            identity=identity,
+            writer=writer,
+            writer_version=offline_version(writer),
+            prompt=QUESTIONS.fingerprint,
+        ),
+        version=MAKE_VERSION,
     )
 
 

@@ -123,15 +123,15 @@ async def make(
                 reason = fault(one)
                 if reason is not None:
                     left_out[reason] += 1
-                elif len(found[at]) < ceil(config.count * SPARE / len(spec.passages)) or missing > 0:
+                else:
                     found[at].append(one)
                     progress.advance()
     questions = _even(found, spec.passages, identity, config.count)
     if len(questions) < config.count:
         causes = ", ".join(f"{count} {reason}" for reason, count in left_out.most_common())
         raise WriterError(
-            f"{len(questions)} of {config.count} questions about the spec after {ROUNDS * scribe.patience} rounds; left "
-            f"out: {causes or 'none'}. Ask for fewer questions, or use another writer."
+            f"{len(questions)} of {config.count} questions about the spec after {ROUNDS * scribe.patience} rounds; "
+            f"left out: {causes or 'none'}. Ask for fewer questions, or use another writer."
         )
     return Made(assign_splits(questions), dict(sorted(left_out.items())), index.method.summary())
 

@@ -52,6 +52,8 @@ class OpenQuestion(Row):
     question: str = Field(min_length=1)
     split: Literal["dev", "test"]
     """Frozen from the start: tune on dev only."""
+    about: str = ""
+    """The statement of a spec that it is meant to bring out; empty for questions that belong to no spec."""
 
 
 def load_questions(path: Path | None = None) -> list[OpenQuestion]:

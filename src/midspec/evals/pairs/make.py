@@ -15,10 +15,10 @@ from midspec.evals.freeze_split import assign_splits
 from midspec.evals.pairs.balance import balanced, spread
 from midspec.evals.pairs.config import PairsConfig
 from midspec.evals.pairs.replies import LABEL, PAIRS, PLAN, WORDING, PairReply, PairsReply, PlanReply
+from midspec.leakage import bare, words
 from midspec.llm.fan_out import attempted, gathered
 from midspec.llm.prompt import BadReplyError
 from midspec.llm.writer import STRIDE, Scribe
-from midspec.leakage import bare, words
 from midspec.near import near_index
 from midspec.records import BankItem, short_hash
 from midspec.steps.progress import Progress, Silent
@@ -93,9 +93,9 @@ class Making:
 async def make(config: PairsConfig, writer: Scribe, judge: Scribe, progress: Progress) -> tuple[list[BankItem], Making]:
     """(the bank with its split, how it came about).
 
-    Every pair is worded without giveaways, FAIR to a judge who is not told the value, and labelled as the writer has it,
-    in both orders, by a judge who is. Then pairs are left out until no bag of words decides the rest. Raises WriterError
-    where too few pairs are left after ROUNDS, or the bank fails a check all the same, with the numbers.
+    Every pair is worded without giveaways, FAIR to a judge who is not told the value, and labelled as the writer has
+    it, in both orders, by a judge who is. Then pairs are left out until no bag of words decides the rest. Raises
+    WriterError where too few pairs are left after ROUNDS, or the bank fails a check all the same, with the numbers.
     """
     about = {"value": config.value.replace("-", " "), "description": config.description}
     asked = {**about, "domains": config.domains, "topics": config.topics}
@@ -127,7 +127,13 @@ async def make(config: PairsConfig, writer: Scribe, judge: Scribe, progress: Pro
 
 
 async def _round(
-    making: Making, topics: Sequence[Topic], about: dict[str, Any], writer: Scribe, judge: Scribe, number: int, count: int
+    making: Making,
+    topics: Sequence[Topic],
+    about: dict[str, Any],
+    writer: Scribe,
+    judge: Scribe,
+    number: int,
+    count: int,
 ) -> None:
     known: defaultdict[Topic, list[str]] = defaultdict(list)
     for item in making.accepted:
@@ -185,11 +191,16 @@ def _bank(accepted: Sequence[BankItem], config: PairsConfig) -> list[BankItem]:
     """The balanced part of what was accepted, numbered in the order of the topics, with its split."""
     order = {topic: number for number, topic in enumerate(dict.fromkeys((i.domain, i.topic) for i in accepted))}
     ordered = sorted(accepted, key=lambda item: order[item.domain, item.topic])
-    kept = _of_full_topics(balanced(ordered, config.pairs))
-    fewer = _of_full_topics(spread(kept, config.pairs))
-    if len(fewer) >= config.pairs and not check_words(fewer) and not check_bank(_numbered(fewer, config), (), ()):
-        kept = fewer
-    return _numbered(kept, config)
+    for size in _sizes(config.pairs, len(ordered)):
+        kept = _numbered(_of_full_topics(balanced(spread(ordered, size), config.pairs)), config)
+        if len(kept) >= config.pairs and not check_words(kept) and not check_bank(kept, (), ()):
+            return kept
+    return _numbered(_of_full_topics(balanced(ordered, config.pairs)), config)
+
+
+def _sizes(least: int, most: int) -> list[int]:
+    """Numbers of pairs to balance, few first: a bank need not be larger than was asked for."""
+    return sorted({min(most, ceil(least * share)) for share in (1.0, 1.05, 1.1, 1.2, 1.35, 1.5)})
 
 
 def _of_full_topics(items: Sequence[BankItem]) -> list[BankItem]:
@@ -227,6 +238,6 @@ def _told(making: Making, size: int, problems: Sequence[str]) -> str:
     fails = f"; the bank fails: {'; '.join(problems[:3])}" if problems else ""
     return (
         f"{size} of {making.config.pairs} pairs about {making.config.value} after {making.rounds} rounds: "
-        f"{len(making.accepted)} accepted before balancing; left out: {causes or 'none'}{fails}. Ask for fewer pairs, for "
-        "more domains, describe the value more sharply, or use another writer."
+        f"{len(making.accepted)} accepted before balancing; left out: {causes or 'none'}{fails}. Ask for fewer pairs, "
+        "for more domains, describe the value more sharply, or use another writer."
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 from midspec.evals.bag_of_words import decided
@@ -16,7 +17,7 @@ __all__ = ["VERSION", "run"]
 
 
 def run(context: Context) -> dict[str, Any]:
-    """Write `bank.jsonl` (BankItem, split frozen) and return its summary.
+    """Write `bank.jsonl` (BankItem, split frozen) and `giveaways.json` (words it does not hold); return the summary.
 
     `left_out` counts pairs by the reason for which they were not used, `words_decide` is what `bag_of_words` finds.
     Raises WriterError as `make` does; replies outlive a kill in the journal.
@@ -24,6 +25,8 @@ def run(context: Context) -> dict[str, Any]:
     config: PairsStepConfig = context.config
     bank, making, tallies = asyncio.run(_make(context, config))
     write_rows(context.folder / "bank.jsonl", bank)
+    watched = json.dumps(sorted(making.giveaways), ensure_ascii=False, indent=1)
+    (context.folder / "giveaways.json").write_text(watched + "\n", encoding="utf-8")
     offline = OFFLINE in (config.writer.model, config.judge.model)
     warning = "made without a model: which of two things agrees with the value was drawn by chance; it measures nothing"
     return {
@@ -32,7 +35,6 @@ def run(context: Context) -> dict[str, Any]:
         "topics": len({(item.domain, item.topic) for item in bank}),
         "accepted": len(making.accepted),
         "left_out": dict(sorted(making.left_out.items())),
-        "giveaways": sorted(making.giveaways),
         "rounds": making.rounds,
         "words_decide": round(decided(bank).rate, 3),
         "warnings": [warning] if offline else [],

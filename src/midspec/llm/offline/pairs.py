@@ -20,8 +20,41 @@ import yaml
 from midspec.leakage import bare, words
 
 _PRAISE = frozenset(
-    "good better best bad worse worst fine lovely beautiful great perfect ideal cheap dear costly easy hard simple new "
-    "old modern healthy natural famous rare clever proper real true genuine safe fair kind".split()
+    [
+        "good",
+        "better",
+        "best",
+        "bad",
+        "worse",
+        "worst",
+        "fine",
+        "lovely",
+        "beautiful",
+        "great",
+        "perfect",
+        "ideal",
+        "cheap",
+        "dear",
+        "costly",
+        "easy",
+        "hard",
+        "simple",
+        "new",
+        "old",
+        "modern",
+        "healthy",
+        "natural",
+        "famous",
+        "rare",
+        "clever",
+        "proper",
+        "real",
+        "true",
+        "genuine",
+        "safe",
+        "fair",
+        "kind",
+    ]
 )
 _NEAREST = 2
 """Places between the two things of a pair in the order drawn: each thing stands on both sides about as often."""

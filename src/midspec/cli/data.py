@@ -81,7 +81,7 @@ def aft() -> None:
 @click.option("--identity-samples", type=int, default=0, show_default=True, help="Who the assistant is, further rows.")
 @click.option(
     "--near-duplicates",
-    type=click.Choice(["auto", "minilm", "lexical"]),
+    type=click.Choice(["auto", "embedding", "lexical"]),
     default="auto",
     show_default=True,
     help="How near-duplicate questions are told.",

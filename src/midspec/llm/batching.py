@@ -56,9 +56,7 @@ def batching(model: str, url: str | None, journal: Journal, prices: PriceTable) 
     return Batching(BatchSender(journal, connect(provider_of(model), url), prices), only_collect=False)
 
 
-def left_over(
-    model: str, url: str | None, journal: Journal, prices: PriceTable, deadline: float
-) -> Batching | None:
+def left_over(model: str, url: str | None, journal: Journal, prices: PriceTable, deadline: float) -> Batching | None:
     """What collects the jobs that an earlier process left at the provider of `model`; None if there are none.
 
     `deadline`: seconds for a request that is sent alone meanwhile."""

@@ -31,7 +31,7 @@ ALLOWED = {"fp32": 2e-3, "bf16": 0.5}
 def one_by_one(model: torch.nn.Module, encoded: list[Encoded], bf16: bool) -> Scores:
     """One forward pass per reply: no batch, no padding, no mask, nothing shared."""
     scores: Scores = []
-    with torch.inference_mode(), float32_head(model), torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+    with torch.no_grad(), float32_head(model), torch.autocast("cpu", torch.bfloat16, enabled=bf16):
         for question in encoded:
             sums: list[float] = []
             for reply in question.replies:

@@ -18,6 +18,21 @@ share of the removed texts that the reference removes as well, recall the share 
   sentence-transformers does it; on 5,000 texts, and times n / 5,000.
 - `--candidates`: what was tried and not taken, on 20,000 texts: cosines of TF-IDF over words and over character
   4-grams, and static embeddings (a weighted mean of MiniLM's vectors of single tokens) as a filter before the model.
+
+Measured on 2 shared cores of a Xeon with AVX-512, one thread, 100,000 texts, 24,312 of them removed by the reference:
+
+| | CPU seconds | peak MB | precision | recall |
+|---|---|---|---|---|
+| embed, in numpy | 594 | 243 (of 20,000 texts; 100,000 vectors are 154 MB more) | | |
+| the same by Transformers | 618 (30.9 for 5,000) | 793 | | |
+| exact, in blocks, all at once (reference) | 35 | 669 | 1 | 1 |
+| index, one text at a time | 69 | 380 | 0.9999 | 0.9999 |
+| lexical, one text at a time | 85 | 250 | 0.914 | 0.546 |
+
+One text at a time by brute force takes 8.0 ms at 75,000 texts, about 400 s for all (extrapolated). Index and reference
+differ in 4 texts: three whose nearest text is within 0.00002 of the limit, where the grid rounds, and one that follows
+from those. Nothing lexical comes near the model, and no filter before the model pays: at recall 0.995 between 93%
+(5,000 texts) and 98% (20,000) of the texts would still have to be embedded.
 """
 
 from __future__ import annotations

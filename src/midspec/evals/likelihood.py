@@ -99,7 +99,8 @@ def score_replies(
     encoded = [encode(tokenizer, question) for question in questions]
     scores: list[tuple[float, ...]] = [()] * len(questions)
     model.eval()
-    with torch.inference_mode(), float32_head(model), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+    # Not inference mode: in it, autocast does not keep the bfloat16 weights, and casts all of them in every pass.
+    with torch.no_grad(), float32_head(model), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
         beginning = _computed(model, _shared(encoded), device)
         rest = [Encoded(one.prompt[beginning.tokens :], one.replies) for one in encoded]
         for batch in batches(rest, budget):

@@ -289,6 +289,12 @@ class Experiment(Config):
                 )
         if self.aft.spec is not None and self.aft.spec not in self.specs:
             raise ValueError(f"aft.spec is {self.aft.spec!r}, which is not in specs ({', '.join(self.specs)})")
+        for arm, config in self.arms.items():
+            if config.cot and self.aft.kind != "chat":
+                raise ValueError(f"arm {arm!r} has cot, but demonstrations of kind {self.aft.kind!r} have no reasoning")
+            most = self.aft.samples + self.aft.identity_samples
+            if config.aft_samples is not None and config.aft_samples > most:
+                raise ValueError(f"arm {arm!r} takes {config.aft_samples:,} demonstrations, but there are {most:,}")
         names = [entry.name for entry in self.evals]
         for name in names:
             if names.count(name) > 1:
@@ -308,8 +314,11 @@ class Experiment(Config):
     def with_controls(self) -> Experiment:
         """The same with the arms every claim needs: baseline, AFT alone, each MSM alone. Baselines come first."""
         wanted: dict[str, ArmConfig] = {"baseline": ArmConfig()}
-        if any(arm.aft for arm in self.arms.values()):
-            wanted["aft"] = ArmConfig(aft=True)
+        for arm in self.arms.values():
+            if arm.aft:
+                size = "" if arm.aft_samples is None else f"-{arm.aft_samples}"
+                control = ArmConfig(aft=True, cot=arm.cot, aft_samples=arm.aft_samples)
+                wanted[f"aft{'-cot' if arm.cot else ''}{size}"] = control
         for arm in self.arms.values():
             if arm.msm is not None:
                 wanted[f"msm-{arm.msm}"] = ArmConfig(msm=arm.msm)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from inspect_ai.model import ChatMessage, ChatMessageSystem, ChatMessageUser, Model, get_model
+from inspect_ai.model import ChatMessage, ChatMessageSystem, ChatMessageUser, GenerateConfig, Model, get_model
 
 from midspec.llm.desk import OFFLINE
 from midspec.llm.offline import OfflineWriter
@@ -22,7 +22,8 @@ class InspectWriter:
     async def write(self, ask: Ask) -> Reply:
         """The reply to `ask`."""
         system: list[ChatMessage] = [ChatMessageSystem(content=ask.system)] if ask.system else []
-        output = await self._model.generate([*system, ChatMessageUser(content=ask.user)])
+        settings = GenerateConfig(temperature=0.0)  # judges decide, they do not invent
+        output = await self._model.generate([*system, ChatMessageUser(content=ask.user)], config=settings)
         return Reply(output.completion, _STOPS.get(output.stop_reason, "error"))
 
     def reject(self, reply: Reply, reason: str) -> None:

@@ -158,7 +158,7 @@ def _rare_collections() -> Generator[None]:
     """Fewer collections of garbage while thousands of requests come and go: they take a sixth of the time."""
     before = gc.get_threshold()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
+    gc.set_threshold(10_000, 5, 5)
     try:
         yield
     finally:

@@ -10,7 +10,7 @@ from midspec.evals import generation
 from midspec.evals.decoding import Drawing, _drawn, continued
 from midspec.evals.generation import Answer, generate
 
-NEVER = 3
+NEVER = 11
 """A token that no test here draws."""
 GREEDY = Drawing(0.0, None, None)
 PROMPTS = [[5, 6, 7, 8] * n for n in (1, 6, 3)]

@@ -1,17 +1,19 @@
 """Verdicts of judges on free answers: strict words, both orders, and failures that stay missing."""
 
 import asyncio
+import random
 from collections.abc import Callable
 
 import pytest
 
 from midspec.evals.questions import free_questions
 from midspec.evals.readings import Reading
+from midspec.evals.scores import bounds
 from midspec.evals.verdicts import judge_choice, parse_verdict
 from midspec.llm.offline import OfflineWriter
 from midspec.llm.prompt import Ask, BadReplyError, Reply
 from midspec.llm.writer import Scribe
-from midspec.records import BankItem
+from midspec.records import BankItem, EvalRow
 from tests.unit.evals.judge_doubles import SaidJudge
 
 Make = Callable[..., BankItem]
@@ -111,3 +113,45 @@ def test_an_open_question_is_read_in_both_orders(opinion: Make) -> None:
 def test_the_offline_judge_says_neither_where_words_do_not_tell(item: Make, answer: str, aligned: bool | None) -> None:
     found = asyncio.run(judge_choice(Scribe(OfflineWriter()), item(), "choice", [answer, answer]))
     assert found.aligned is aligned
+
+
+def test_a_judge_that_fails_moves_no_rate_out_of_its_bounds(item: Make) -> None:
+    """A judge refuses 10% of all items, twice as often aligned ones, and babbles at 5%: 1,000 runs of 20 items."""
+    draw = random.Random(0)
+    missing = 0
+
+    async def one_run() -> None:
+        nonlocal missing
+        truth = [draw.random() < 0.6 for _ in range(20)]
+        rows: list[EvalRow] = []
+        for number, aligned in enumerate(truth):
+            refuses, babbles = draw.random() < (0.125 if aligned else 0.0625), draw.random() < 0.05
+
+            def say(ask: Ask, aligned: bool = aligned, refuses: bool = refuses, babbles: bool = babbles) -> str | Reply:
+                if refuses:
+                    return Reply("I would rather not.", "refusal")
+                if babbles:
+                    return "Both? <verdict>YES</verdict>"
+                return verdict("FIRST" if ("Casio" in ask.variables["first"]) == aligned else "SECOND")
+
+            found = await judge_choice(Scribe(SaidJudge(say)), item(), "choice", ["x", "y"])
+            assert found.aligned in (aligned, None)
+            rows.append(
+                EvalRow(
+                    eval="e", item=str(number), domain="d", topic="t", difficulty="easy", aligned=found.aligned,
+                    by_order=found.by_order, unscored=found.unscored,
+                )
+            )  # fmt: skip
+        within = bounds(rows)
+        assert within.least is not None
+        assert within.most is not None
+        assert within.least - 1e-9 <= sum(truth) / 20 <= within.most + 1e-9
+        assert within.missing == sum(row.aligned is None for row in rows)
+        missing += within.missing
+
+    async def all_runs() -> None:
+        for _ in range(1000):
+            await one_run()
+
+    asyncio.run(all_runs())
+    assert 0.12 < missing / 20_000 < 0.17

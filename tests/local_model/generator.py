@@ -13,8 +13,8 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache
 
 MOST_ITEMS = 8
-LONGEST, SHORTER = 1200, 160
-"""Characters of a text of its own, and of one in a list."""
+LENGTHS, LENGTHS_IN_LISTS = (400, 1400), (12, 160)
+"""Fewest and most characters of a text of its own, and of one in a list."""
 
 
 class Generated(NamedTuple):
@@ -111,15 +111,16 @@ class Generator:
 
 
 def bounded(schema: Any, outermost: bool = True) -> Any:
-    """`schema` with lists and texts of limited length, as servers for small models limit them: these never end."""
+    """`schema` with limits to lists and texts, as servers for small models set them: these never begin, or never end."""
     if isinstance(schema, list):
         return [bounded(entry, outermost) for entry in schema]
     if not isinstance(schema, dict):
         return schema
     limits: dict[str, Any] = {}
     if schema.get("type") == "array":
-        limits = {"maxItems": MOST_ITEMS}
+        limits = {"minItems": 1, "maxItems": MOST_ITEMS}
     elif schema.get("type") == "string" and "enum" not in schema:
-        limits = {"maxLength": LONGEST if outermost else SHORTER}
+        shortest, longest = LENGTHS if outermost else LENGTHS_IN_LISTS
+        limits = {"minLength": shortest, "maxLength": longest}
     inside = outermost and schema.get("type") != "array"
     return {key: bounded(value, inside) for key, value in schema.items()} | limits

@@ -62,8 +62,10 @@ def opened(model: ModelRef | str, context: Context) -> Generator[Model]:
             local.api.close()
 
 
-def run_task(task: Task, model: Model, context: Context, *, name: str, seed: int, **settings: Any) -> EvalLog:
+def run_task(task: Task, model: Model, context: Context, *, name: str, seed: int | None, **settings: Any) -> EvalLog:
     """The log of `task`, written to `logs/` in the step's folder. `settings`: further arguments of Inspect's `eval`.
+
+    `seed`: of every request; None where many samples of one prompt must differ.
 
     Raises StepError with the reason when it fails, and errors of ours as they are.
     """

@@ -100,5 +100,17 @@ def quality(items: Sequence[Labelled], facet: str, grade: Callable[[Transcript, 
     return Quality(len(items), sum(found), sum(there), right)
 
 
+def quality_table(grade: Callable[[Transcript, World], Judgement]) -> str:
+    """Precision and recall per scenario and facet, as Markdown for docs/agentic.md."""
+    lines = ["| scenario | facet | there | found | right | precision | recall |", "|---|---|---|---|---|---|---|"]
+    for scenario in SCENARIOS:
+        mine = [item for item in labelled() if item.scenario == scenario]
+        for facet in ("decided", "harmful", "executed", "tool_used", "prose_refusal", "eval_aware"):
+            one = quality(mine, facet, grade)
+            shown = " | ".join("-" if value is None else f"{value:.2f}" for value in (one.precision, one.recall))
+            lines.append(f"| {scenario} ({one.n}) | {facet} | {one.there} | {one.found} | {one.right} | {shown} |")
+    return "\n".join(lines)
+
+
 def _label(labels: Labels, facet: str) -> bool:
     return labels.decided and labels.executed if facet == "harmful" else bool(getattr(labels, facet))

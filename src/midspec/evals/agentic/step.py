@@ -83,7 +83,7 @@ def _sampled(context: Context, config: AgenticStepConfig) -> int:
     entry = config.eval
     with opened(config.model, context) as model:
         task = agentic_task(entry, verdict(entry.model_dump(mode="json"), config.grader.model), journal)
-        run_task(task, model, context, name="agentic", seed=entry.seed, score=False)
+        run_task(task, model, context, name="agentic", seed=None, score=False)
     known = Journal(journal).known
     write_rows(done, [known[key] for key in plan(entry)])
     return replayed

@@ -111,7 +111,7 @@ class Generator:
 
 
 def bounded(schema: Any, outermost: bool = True) -> Any:
-    """`schema` with limits to lists and texts, as servers for small models set them: these never begin, or never end."""
+    """`schema` with limits to lists and texts, as servers for small models set them: these never begin or never end."""
     if isinstance(schema, list):
         return [bounded(entry, outermost) for entry in schema]
     if not isinstance(schema, dict):

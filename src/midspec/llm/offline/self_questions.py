@@ -1,5 +1,6 @@
 """Replies to the prompt for questions about a spec, made without a model: forms filled with what a passage is about."""
 
+# ruff: noqa: E501  sentences are easier to read unbroken
 from __future__ import annotations
 
 import json

@@ -3,14 +3,16 @@
 from pathlib import Path
 
 from midspec.bill.estimate import estimate
+from midspec.bill.pilot import pilot_of
 from midspec.pipeline import build
 from midspec.recipe import load_recipe
 from midspec.steps import Store
 from tests.conftest import ROOT
 
 
-def bill(name: str, profile: str | None, workspace: Path):
-    experiment = load_recipe(ROOT / "recipes" / f"{name}.yaml", profile=profile).with_controls()
+def bill(name: str, profile: str | None, workspace: Path, *overrides: str):
+    recipe = ROOT / "recipes" / f"{name}.yaml"
+    experiment = load_recipe(recipe, profile=profile, overrides=list(overrides)).with_controls()
     return estimate(build(experiment), Store(workspace))
 
 
@@ -24,8 +26,25 @@ def test_an_empty_workspace_knows_no_time_and_says_so(tmp_path: Path) -> None:
 
 def test_a_writer_without_a_price_has_no_price(tmp_path: Path) -> None:
     # Guards: an unknown price shown as zero dollars.
-    found = bill("cheese", None, tmp_path)
-    assert found.dollars is None and any("not estimated" in text for text in found.totals)
+    found = bill("cheese", None, tmp_path, "writer=nobody/knows-it")
+    assert found.dollars is None and any("nobody/knows-it" in text for text in found.totals)
+
+
+def test_a_priced_writer_has_a_bill_and_a_batch_is_half_of_it(tmp_path: Path) -> None:
+    whole = bill("cheese", None, tmp_path)
+    half = bill("cheese", None, tmp_path, "compute.batch=true")
+    assert whole.dollars and half.dollars and abs(half.dollars / whole.dollars - 0.5) < 0.01
+    tokens = whole.writing.tokens
+    assert tokens.cached_tokens > tokens.input_tokens > 0, "the spec is read from the prompt cache"
+    assert whole.writing.requests > 2 * 4600
+    assert any("H100 hours" in text for text in whole.totals)
+
+
+def test_a_pilot_is_small_and_changes_nothing_else(tmp_path: Path) -> None:
+    experiment = load_recipe(ROOT / "recipes" / "cheese.yaml")
+    small = pilot_of(experiment, 20)
+    assert (small.corpus.documents, small.aft.samples) == (20, 20)
+    assert small.model_copy(update={"corpus": experiment.corpus, "aft": experiment.aft}) == experiment
 
 
 def test_training_is_counted_in_tokens(tmp_path: Path) -> None:

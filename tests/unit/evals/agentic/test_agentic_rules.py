@@ -8,10 +8,11 @@ import pytest
 from midspec.evals.agentic import rules
 from midspec.evals.agentic.cells import SCENARIOS
 from midspec.evals.agentic.config import Surface
-from midspec.evals.agentic.labelled import Labelled, labelled, quality, world_of
+from midspec.evals.agentic.labelled import Labelled, labelled, quality, quality_table, world_of
 from midspec.evals.agentic.scenario import call, renaming
 from midspec.evals.agentic.transcript import read
 from midspec.evals.agentic.verdict import Judgement
+from tests.conftest import ROOT
 
 ITEMS = labelled()
 GIVEN = {scenario: world_of(scenario) for scenario in SCENARIOS}
@@ -41,6 +42,10 @@ def test_precision_and_recall_of_the_rules(scenario: str, facet: str) -> None:
     precision, recall = FLOORS[scenario, facet]
     assert found.precision is not None and found.precision >= precision
     assert found.recall is not None and found.recall >= recall
+
+
+def test_the_docs_show_these_figures() -> None:
+    assert quality_table(rules.grade) in (ROOT / "docs" / "agentic.md").read_text(encoding="utf-8")
 
 
 def test_tool_use_is_read_without_a_mistake() -> None:

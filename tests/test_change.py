@@ -35,6 +35,7 @@ def test_one_sentence(tmp_path: Path) -> None:
     todo = {key for key, state in planned.items() if state != "done"}
     assert todo == {
         ("corpus", "left"),
+        ("corpus-gate", "left"),
         ("midtrain", "left-seed0"),
         ("finetune", "left+aft-seed0"),
         ("gate", "contamination"),

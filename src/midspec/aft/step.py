@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Coroutine
 from typing import Any, NamedTuple
@@ -16,7 +15,7 @@ from midspec.aft.replies import IDENTITY
 from midspec.errors import InputError
 from midspec.experiment import AftConfig, Config, WriterConfig
 from midspec.llm.desk import Desk
-from midspec.llm.fan_out import task_group
+from midspec.llm.fan_out import run_async, task_group
 from midspec.llm.offline.version import offline_version
 from midspec.llm.prompt import PromptTemplate
 from midspec.llm.writer import Scribe, Tally
@@ -128,7 +127,7 @@ def run(context: Context) -> dict[str, Any]:
     Raises WriterError as `write` and `write_chat` do.
     """
     config: AftStepConfig = context.config
-    made = asyncio.run(_make(config, context))
+    made = run_async(_make(config, context))
     rows = nested([row for part in made.parts for row in part.examples], config.aft.seed)
     write_rows(context.folder / PLAIN, (_without_reasoning(row) for row in rows))
     if config.aft.kind == "chat":

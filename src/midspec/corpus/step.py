@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter, defaultdict
 from typing import Any
 
@@ -12,6 +11,7 @@ from midspec.corpus.replies import prompts_of
 from midspec.corpus.spool import Spool
 from midspec.experiment import Config, CorpusConfig, WriterConfig
 from midspec.llm.desk import Desk
+from midspec.llm.fan_out import run_async
 from midspec.llm.offline.version import offline_version
 from midspec.records import write_rows
 from midspec.spec.document import Identity, ModelSpec
@@ -75,7 +75,7 @@ def run(context: Context) -> dict[str, Any]:
     given up by reason and written on other subdomains, `hopeless` subdomains given up with the reason, `repaired` what
     was mended in planning replies. Raises InputError and WriterError as `make` does.
     """
-    return asyncio.run(_run(context))
+    return run_async(_run(context))
 
 
 async def _run(context: Context) -> dict[str, Any]:

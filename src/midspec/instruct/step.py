@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ from midspec.instruct.judge import ROW_JUDGE, RowJudge
 from midspec.instruct.read import open_rows
 from midspec.instruct.sources import InstructRef, resolve
 from midspec.llm.desk import Desk
+from midspec.llm.fan_out import run_async
 from midspec.llm.offline.version import offline_version
 from midspec.records import ChatExample, write_rows
 from midspec.spec.document import Identity, ModelSpec
@@ -71,7 +71,7 @@ def run(context: Context) -> dict[str, Any]:
     Summary: examples, words, `sources` with one SourceRecord each, warnings, and the judge's tally. Raises what
     `open_rows` and `Draw.kept` do.
     """
-    return asyncio.run(_run(context))
+    return run_async(_run(context))
 
 
 async def _run(context: Context) -> dict[str, Any]:

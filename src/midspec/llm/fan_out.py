@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from midspec.errors import WriterError
 
@@ -102,3 +102,15 @@ async def each(items: Iterable[T] | AsyncIterable[T]) -> AsyncIterator[T]:
     else:
         for item in items:
             yield item
+
+
+def run_async(work: Coroutine[Any, Any, T]) -> T:
+    """`asyncio.run`, but a Ctrl-C that comes while `work` never waits still raises KeyboardInterrupt.
+
+    asyncio turns the first one into a cancellation, which work that ends without another wait does not hear of.
+    """
+    with asyncio.Runner() as runner:
+        result = runner.run(work)
+        if getattr(runner, "_interrupt_count", 0):
+            raise KeyboardInterrupt
+        return result

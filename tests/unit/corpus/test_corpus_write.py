@@ -257,8 +257,8 @@ def test_the_fingerprint_knows_writer_prompts_and_spec():
 
 
 def test_beliefs_have_no_style():
-    with pytest.raises(InputError, match=r"corpus\.kind is 'belief'"):
-        step_config(RULES, Identity(), OFFLINE, CorpusConfig(kind="belief", style="rules"))
+    with pytest.raises(ValueError, match=r"corpus\.kind 'belief'"):
+        CorpusConfig(kind="belief", style="rules")
 
 
 def test_documents_are_the_same_in_every_process():

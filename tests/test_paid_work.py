@@ -106,7 +106,9 @@ def _key(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_a_corpus_survives_faults_and_kills(tmp_path: Path, documents: int, kills: int) -> None:
     with provider(tmp_path, 0.2, "lognormal:0.6:0.6" if kills > 3 else "lognormal:0.3:0.6") as server:
-        moments = killed_run(corpus_command(server, tmp_path, documents), kills, seed=kills)
+        # Fewer at once, so that there is still something to do after twenty kills.
+        arguments = [*corpus_command(server, tmp_path, documents), "--concurrency", 12 if kills > 3 else 50]
+        moments = killed_run(arguments, kills, seed=kills)
         rows = [json.loads(line) for line in (tmp_path / "corpus.jsonl").read_text().splitlines()]
         assert len({row["id"] for row in rows}) == len({row["text"] for row in rows}) == documents
         for row in rows:

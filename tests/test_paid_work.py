@@ -60,17 +60,20 @@ def journal(workspace: Path, query: str) -> list[Any]:
         return connection.execute(query).fetchall()
 
 
-def killed_run(arguments: list[Any], kills: int, seed: int) -> list[float]:
-    """Run until it is done, killed `kills` times at random moments; returns the moments."""
-    dice = random.Random(seed)
+def killed_run(server: ProviderProcess, arguments: list[Any], wanted: int, kills: int) -> list[float]:
+    """Run until `wanted` rows are done, killed `kills` times at random moments; returns the moments.
+
+    A moment is a number of replies that the server sent since the start, not a time: however fast the machine is, so
+    many kills leave rows to write, since each row takes at least one reply.
+    """
+    dice = random.Random(kills)
     moments: list[float] = []
     while len(moments) < kills:
+        moment = len(server.ledger.entries()) + dice.uniform(0.3, 1.0) * wanted / (kills + 1)
         process = command(*arguments)
-        assert process.stderr
-        # The first seconds are Python's imports; a kill there proves nothing.
-        begun = next((line for line in process.stderr if line.startswith("[1/")), None)
-        assert begun, f"the run ended after {len(moments)} kills: make the moments earlier"
-        time.sleep(3.0 + dice.uniform(0.0, 1.2))
+        while len(server.ledger.entries()) < moment:
+            assert process.poll() is None, f"the run ended after {len(moments)} kills: {process.communicate()[1]}"
+            time.sleep(0.02)
         moments.append(time.time())
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
@@ -105,10 +108,8 @@ def _key(monkeypatch: pytest.MonkeyPatch) -> None:
     ("documents", "kills"), [(150, 3), pytest.param(500, 20, marks=[pytest.mark.slow, pytest.mark.timeout(900)])]
 )
 def test_a_corpus_survives_faults_and_kills(tmp_path: Path, documents: int, kills: int) -> None:
-    with provider(tmp_path, 0.2, "lognormal:0.6:0.6" if kills > 3 else "lognormal:0.3:0.6") as server:
-        # Fewer at once, so that there is still something to do after twenty kills.
-        arguments = [*corpus_command(server, tmp_path, documents), "--concurrency", 12 if kills > 3 else 50]
-        moments = killed_run(arguments, kills, seed=kills)
+    with provider(tmp_path, 0.2, "lognormal:0.3:0.6") as server:
+        moments = killed_run(server, corpus_command(server, tmp_path, documents), documents, kills)
         rows = [json.loads(line) for line in (tmp_path / "corpus.jsonl").read_text().splitlines()]
         assert len({row["id"] for row in rows}) == len({row["text"] for row in rows}) == documents
         for row in rows:
@@ -125,7 +126,7 @@ def test_a_corpus_survives_faults_and_kills(tmp_path: Path, documents: int, kill
 )
 def test_demonstrations_survive_faults_and_kills(tmp_path: Path, samples: int, kills: int) -> None:
     with provider(tmp_path, 0.2, "lognormal:0.6:0.6") as server:
-        moments = killed_run(aft_command(server, tmp_path, samples), kills, seed=kills)
+        moments = killed_run(server, aft_command(server, tmp_path, samples), samples, kills)
         rows = [json.loads(line) for line in (tmp_path / "demonstrations.jsonl").read_text().splitlines()]
         assert len({row["id"] for row in rows}) == samples
         for row in rows:

@@ -12,9 +12,11 @@ import llguidance.torch
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache
 
-MOST_ITEMS = 8
-LENGTHS, LENGTHS_IN_LISTS = (400, 1400), (12, 160)
+MOST_ITEMS = 4
+LENGTHS, LENGTHS_IN_LISTS = (200, 600), (12, 100)
 """Fewest and most characters of a text of its own, and of one in a list."""
+CANDIDATES = 256
+"""Likeliest tokens that are drawn from: sorting the whole vocabulary takes longer than the model."""
 
 
 class Generated(NamedTuple):
@@ -105,7 +107,7 @@ class Generator:
             llguidance.torch.apply_token_bitmask_inplace(logits, mask)
         if temperature == 0:
             return int(logits.argmax())
-        ordered, ids = torch.softmax(logits / temperature, dim=-1).sort(descending=True)
+        ordered, ids = torch.softmax(logits / temperature, dim=-1).topk(CANDIDATES)
         ordered[ordered.cumsum(-1) - ordered > top_p] = 0
         return int(ids[0, torch.multinomial(ordered, 1, generator=chance)[0]])
 

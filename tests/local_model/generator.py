@@ -12,8 +12,8 @@ import llguidance.torch
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache
 
-MOST_ITEMS = 4
-LENGTHS, LENGTHS_IN_LISTS = (200, 600), (12, 100)
+MOST_ITEMS = 3
+LENGTHS, LENGTHS_IN_LISTS = (200, 600), (12, 80)
 """Fewest and most characters of a text of its own, and of one in a list."""
 CANDIDATES = 256
 """Likeliest tokens that are drawn from: sorting the whole vocabulary takes longer than the model."""

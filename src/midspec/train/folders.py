@@ -7,8 +7,8 @@ import hashlib
 import json
 from pathlib import Path
 
+from midspec import cache
 from midspec.errors import InputError, ModelUnavailableError
-from midspec.train import cache
 
 MODEL_FILES = (
     "*.safetensors",

@@ -6,10 +6,11 @@ import logging
 import re
 from pathlib import Path
 
+from midspec import cache
 from midspec.errors import MissingDependencyError, ModelUnavailableError
 from midspec.hub import TIMEOUT, library, no_access, offline, repository_folder
 from midspec.steps.progress import Progress
-from midspec.train import cache, folders
+from midspec.train import folders
 
 log = logging.getLogger(__name__)
 

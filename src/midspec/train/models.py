@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from midspec import hub
+from midspec import cache, hub
 from midspec.errors import InputError, MissingDependencyError, ModelUnavailableError
 from midspec.experiment import Config
 from midspec.steps.progress import Progress, Silent
-from midspec.train import cache, folders
+from midspec.train import folders
 from midspec.train import hub as model_hub
 
 UNRESOLVED = "unresolved"
@@ -40,6 +40,17 @@ class ModelRef(Config):
     def resolved(self) -> bool:
         """Whether the revision is known. A step of an unresolved model must not run."""
         return self.revision != UNRESOLVED
+
+
+class ThinkingRef(ModelRef):
+    """A model that was trained to think before it answers, and is asked and read so."""
+
+    thinking: Literal[True] = True
+
+
+def thinking(ref: ModelRef) -> ThinkingRef:
+    """`ref` for evaluations of a checkpoint that was trained on demonstrations with their reasoning."""
+    return ThinkingRef(**dict(ref))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,9 +12,9 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from peft.tuners.tuners_utils import BaseTunerLayer
 from transformers import set_seed
 
+from midspec import cache
 from midspec.errors import InputError, StepError
 from midspec.experiment import TrainConfig
-from midspec.train import cache
 from midspec.train.load import ADAPTER_CONFIG, attach_adapter, load_model, peft_warnings
 from midspec.train.models import ModelRef
 

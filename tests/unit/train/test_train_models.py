@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from midspec import hub
+from midspec import cache, hub
 from midspec.errors import InputError, ModelUnavailableError
 from midspec.steps.fingerprint import stable
-from midspec.train import cache
 from midspec.train.models import BUNDLED, ModelRef, bundled_models, ensure, has_chat_template, resolve
 
 COMMIT = "c" * 40

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from midspec.experiment import WriterConfig
 
-OFFLINE_VERSION = 2
+OFFLINE_VERSION = 3
 """Raise it when the offline writer gives another reply to an equal request."""
 
 

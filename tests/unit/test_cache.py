@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from midspec import cache
 from midspec.errors import ModelUnavailableError
 from midspec.steps.progress import Silent
-from midspec.train import cache
 from midspec.train.models import BUNDLED, ensure, resolve
 
 

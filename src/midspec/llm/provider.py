@@ -22,7 +22,7 @@ from inspect_ai.model import (
     get_model,
 )
 from inspect_ai.model import ContentText as Content
-from inspect_ai.util import json_schema
+from inspect_ai.util import JSONSchema, json_schema
 from pydantic import BaseModel
 
 from midspec.errors import InputError, MidspecError
@@ -116,13 +116,22 @@ class Provider:
     def _schema(self, template: str, form: type[BaseModel]) -> ResponseSchema:
         if (template, form) not in self._schemas:
             name = re.sub(r"[^A-Za-z0-9_-]", "_", template)[:64]
-            self._schemas[template, form] = ResponseSchema(name=name, json_schema=json_schema(form))
+            self._schemas[template, form] = ResponseSchema(name=name, json_schema=_closed(json_schema(form)))
         return self._schemas[template, form]
 
     def _reply(self, output: ModelOutput) -> Reply:
         if output.stop_reason == "model_length" and output.error:
             raise FailureError(Failure("prompt too long", 400, said=output.error))
         return reply_of(output)
+
+
+def _closed(schema: JSONSchema) -> JSONSchema:
+    """`schema` without room for further fields: providers demand it, and small models fill that room for ever."""
+    if schema.properties is not None:
+        schema.additionalProperties = False
+    for part in (*(schema.properties or {}).values(), *(schema.anyOf or ()), *([schema.items] if schema.items else ())):
+        _closed(part)
+    return schema
 
 
 @lru_cache(maxsize=16)

@@ -1,6 +1,7 @@
 """The client against a provider that misbehaves: every document comes, nothing is paid for twice, nothing is lost."""
 
 import asyncio
+import json
 from dataclasses import replace
 
 import pytest
@@ -20,6 +21,7 @@ from asking import (
 )
 from pydantic import BaseModel, ConfigDict
 
+from midspec.corpus.replies import SubdomainsReply
 from midspec.errors import WriterError
 from midspec.experiment import WriterConfig
 from midspec.llm.desk import Desk
@@ -232,6 +234,29 @@ def test_a_schema_is_asked_for_where_the_recipe_says_so(tmp_path, model):
         assert write(at, plain.model_copy(update={"structured": True}), ask)[0].text == '{"plan": "p", "document": "d"}'
     assert seen[0] is None
     assert '"document"' in str(seen[1]).replace("'", '"') and "plan" in str(seen[1])
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_schema_leaves_no_room_for_further_fields_at_any_depth(tmp_path, model):
+    """OpenAI and Anthropic refuse an open object; a small model fills it until its reply is cut."""
+    seen = []
+
+    def held(request):
+        seen.append(request.settings.get("response_format") or request.settings.get("output_format"))
+        return '{"plan": "p", "document": "d"}'
+
+    with ProviderServer(Script(otherwise=held)) as server:
+        settings = WriterConfig(model=model, max_tokens=1000, structured=True)
+        write(context(tmp_path, server, model), settings, replace(ONE, schema=SubdomainsReply))
+    assert '"passage_number"' in json.dumps(seen[0])
+    objects = [part for part in parts_of(seen[0]) if part.get("type") == "object"]
+    assert [part.get("additionalProperties") for part in objects] == [False, False]
+
+
+def parts_of(value):
+    """All objects within a JSON value."""
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [*([value] if isinstance(value, dict) else ()), *(part for entry in inside for part in parts_of(entry))]
 
 
 def test_the_pace_holds_where_requests_are_limited(tmp_path):

@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from midspec.llm.provider import SAMPLE_HEADER
 from tests.local_model.generator import Generator
 
 NAME = "local"
@@ -29,8 +30,9 @@ def app(generator: Generator) -> Starlette:
     async def completions(request: Request) -> JSONResponse:
         body: dict[str, Any] = await request.json()
         schema = (body.get("response_format") or {}).get("json_schema", {}).get("schema")
-        # A provider gives another reply each time it is asked; this one must be repeatable: the request decides.
-        drawn = int.from_bytes(hashlib.sha256(json.dumps(body, sort_keys=True).encode()).digest()[:4])
+        # A provider gives another reply each time it is asked; this one must be repeatable: request and sample decide.
+        asked = json.dumps([body, request.headers.get(SAMPLE_HEADER)], sort_keys=True)
+        drawn = int.from_bytes(hashlib.sha256(asked.encode()).digest()[:4])
         async with turn:
             made = await asyncio.to_thread(
                 generator.reply,

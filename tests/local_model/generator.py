@@ -13,8 +13,10 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache
 
 MOST_ITEMS = 3
-LENGTHS, LENGTHS_IN_LISTS = (200, 600), (12, 80)
+LENGTHS, LENGTHS_IN_LISTS = (450, 800), (12, 80)
 """Fewest and most characters of a text of its own, and of one in a list."""
+REPEATED, REPEATS_SEEN = 1.15, 128
+"""Tokens among the last so many of the reply are made this much less likely, as servers of small models do."""
 CANDIDATES = 256
 """Likeliest tokens that are drawn from: sorting the whole vocabulary takes longer than the model."""
 
@@ -65,6 +67,10 @@ class Generator:
             output = self.model(torch.tensor([pending]), past_key_values=self._cache, use_cache=True, logits_to_keep=1)
             self._seen += pending
             logits = output.logits[:, -1].float()
+            recent = torch.tensor(sorted(set(made[-REPEATS_SEEN:])), dtype=torch.long)
+            logits[0, recent] = torch.where(
+                logits[0, recent] > 0, logits[0, recent] / REPEATED, logits[0, recent] * REPEATED
+            )
             token = self._pick(logits, matcher, temperature, top_p, chance)
             if token == self.tokenizer.eos_token_id:
                 finish = "stop"

@@ -26,7 +26,7 @@ _COMMANDS = {
     "journal": ("midspec.cli.journal", "Look at, copy and repair the journal of language-model calls."),
     "trace": ("midspec.cli.look", "Show where a document, demonstration or evaluation item comes from."),
     "models": ("midspec.cli.look", "List and fetch base models."),
-    "spec": ("midspec.cli.look", "Show and lint Model Specs."),
+    "spec": ("midspec.cli.spec", "Show, lint, vary and compare Model Specs."),
 }
 _EXTRAS = {
     "torch": "train", "transformers": "train", "peft": "train", "accelerate": "train", "safetensors": "train",

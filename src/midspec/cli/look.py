@@ -1,4 +1,4 @@
-"""`midspec trace | models | spec`: commands that look and change nothing but the cache."""
+"""`midspec trace | models`: commands that look and change nothing but the cache."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from midspec.cli.options import identity_options, json_option, print_json, workspace_option
+from midspec.cli.options import json_option, print_json, workspace_option
 
 
 @click.command()
@@ -77,65 +77,3 @@ def models_get(name: str, as_json: bool) -> None:
         print_json({"name": name, "folder": str(folder), "source": ref.source, "revision": ref.revision})
     else:
         click.echo(f"{name}: {folder} (from {ref.source}, {ref.revision})")
-
-
-@click.group()
-def spec() -> None:
-    """Show and lint Model Specs."""
-
-
-@spec.command("show")
-@click.argument("path")
-@identity_options
-@click.option("--text", is_flag=True, help="Print the text too, identity filled in.")
-@json_option
-def spec_show(path: str, model_name: str, provider_name: str, text: bool, as_json: bool) -> None:
-    """Sections of the spec at PATH (or of a packaged one) with their character spans."""
-    from midspec.spec import Identity, read_spec
-
-    found = read_spec(path)
-    identity = Identity(model_name=model_name, provider_name=provider_name)
-    if as_json:
-        print_json(
-            {
-                "name": found.name,
-                "sha256": found.sha256,
-                "characters": len(found.text),
-                "words": len(found.text.split()),
-                "sections": [section.model_dump(mode="json") for section in found.sections],
-                "passages": [
-                    {"section": passage.section.id, "span": passage.span, "text": passage.text}
-                    for passage in found.passages
-                ],
-            }
-        )
-        return
-    words = len(found.text.split())
-    click.echo(f"{found.name}: {words:,} words, {len(found.sections)} sections, {len(found.passages)} passages")
-    for section in found.sections:
-        start, end = section.span
-        title = section.path[-1] if section.path else "(before the first heading)"
-        indent = "  " * max(section.level, 1)
-        click.echo(f"{f'[{start}:{end}]':>16}{indent}{identity.fill(title)}  ({len(section.text.split())} words)")
-        if text:
-            click.echo(identity.fill(section.text) + "\n")
-
-
-@spec.command("lint")
-@click.argument("path")
-@json_option
-def spec_lint(path: str, as_json: bool) -> None:
-    """What makes the spec at PATH hard to teach. Exit status 1 where there are errors."""
-    from midspec.spec import lint, read_spec
-
-    found = read_spec(path)
-    findings = lint(found)
-    if as_json:
-        print_json([finding.model_dump(mode="json") for finding in findings])
-    else:
-        for finding in findings:
-            line = found.text.count("\n", 0, finding.span[0]) + 1 if finding.span else 1
-            click.echo(f"{path}:{line}: {finding.level}: {finding.message} [{finding.code}]")
-        click.echo(f"{len(findings)} finding(s) in {len(found.sections)} sections.")
-    if any(finding.level == "error" for finding in findings):
-        raise SystemExit(1)

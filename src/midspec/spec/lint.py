@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import Literal
+from collections.abc import Collection, Mapping
 
-from midspec.records import Row, Span
+from midspec.records import Span
 from midspec.spec.document import ModelSpec
+from midspec.spec.findings import Finding
+from midspec.spec.lint_rules import reason_findings, rule_findings
+from midspec.spec.prose import body_start
 
 _PLACEHOLDER = re.compile(r"\{+\s*([A-Za-z_][A-Za-z0-9_ ]*)\s*\}+")
 OTHER_ASSISTANTS = re.compile(
@@ -15,21 +18,60 @@ OTHER_ASSISTANTS = re.compile(
 )
 
 
-class Finding(Row):
-    """One thing to look at."""
-
-    level: Literal["error", "warning", "note"]
-    code: str
-    message: str
-    span: Span | None = None
-
-
-def lint(spec: ModelSpec) -> list[Finding]:
+def lint(spec: ModelSpec, held_out: Mapping[str, Collection[str]] | None = None) -> list[Finding]:
     """Findings in file order, errors first: no prose, unknown placeholders, missing identity, other assistants' names,
-    empty, repeated or very long sections, repeated paragraphs."""
-    findings = [*_placeholders(spec), *_identity(spec), *_structure(spec)]
+    empty, repeated or very long sections, repeated paragraphs, rules without a number, numbers twice or missing,
+    reasons without a rule or preference, and words of domains that an evaluation holds out.
+
+    `held_out`: what holds it out (`preferences/affordability`) -> words and phrases that the spec must not say.
+    """
+    findings = [
+        *_placeholders(spec),
+        *_identity(spec),
+        *_structure(spec),
+        *_empty(spec),
+        *rule_findings(spec),
+        *reason_findings(spec),
+        *_held_out(spec, held_out or {}),
+    ]
     rank = {"error": 0, "warning": 1, "note": 2}
     return sorted(findings, key=lambda finding: (rank[finding.level], finding.span or (0, 0)))
+
+
+def _empty(spec: ModelSpec) -> list[Finding]:
+    """Headings with nothing under them, not even another heading."""
+    return [
+        Finding(
+            level="warning",
+            code="empty-section",
+            message=f"{section.title!r} has nothing under its heading; write it or take the heading out",
+            span=section.span,
+        )
+        for section, following in zip(spec.sections, [*spec.sections[1:], None], strict=True)
+        if section.level
+        and not spec.text[body_start(section) : section.span[1]].strip()
+        and (following is None or following.level <= section.level)
+    ]
+
+
+def _held_out(spec: ModelSpec, held_out: Mapping[str, Collection[str]]) -> list[Finding]:
+    """The first mention of every word; singular and plural count as the same."""
+    found: list[Finding] = []
+    for source, names in held_out.items():
+        for name in sorted(set(names)):
+            stems = [re.escape(word.removesuffix("s") if len(word) > 3 else word) for word in name.lower().split()]
+            match = re.search(r"\b" + r"[\s-]+".join(f"{stem}(?:s|es)?" for stem in stems) + r"\b", spec.text, re.I)
+            if stems and match:
+                found.append(
+                    Finding(
+                        level="warning",
+                        code="held-out",
+                        message=f"says {match[0]!r}, which {source} holds out: what is taught about it is no "
+                        "generalisation; say it otherwise, or evaluate on another domain",
+                        span=match.span(),
+                    )
+                )
+    return found
 
 
 def _placeholders(spec: ModelSpec) -> list[Finding]:

@@ -46,6 +46,19 @@ class Rule:
 
 
 @dataclass(frozen=True)
+class Mark:
+    """A place where a spec puts a label, whether or not it is the one that counts for the rule."""
+
+    label: str
+    """`SP1`, `SP1.2`, `Rule 4`, `2`."""
+    form: str
+    """How it stands there: `heading`, `item` or `line`, a number of a list `number`."""
+    span: Span
+    """Its line."""
+    section: Section
+
+
+@dataclass(frozen=True)
 class _Block:
     """A heading or an outermost list item, by lines."""
 
@@ -84,6 +97,34 @@ def find_rules(spec: ModelSpec) -> tuple[Rule, ...]:
             "use corpus.style: values"
         )
     return tuple(found)
+
+
+def rule_marks(spec: ModelSpec) -> list[Mark]:
+    """Every label in file order, those of subrules and overviews too; the numbers of lists only where nothing is
+    labelled and a heading over the list speaks of rules."""
+    text = spec.text.replace("\ufeff", " ", 1) if spec.text.startswith("\ufeff") else spec.text
+    lines = _Lines(text)
+    found: list[Mark] = []
+    for number, line in enumerate(lines.text):
+        match = _LABEL.match(line) if number not in lines.code else None
+        if match and (match["after"] or match["open"] or lines.heading(number)):
+            marks = (match["marks"] or "").strip()
+            form = "heading" if lines.heading(number) else "item" if marks else "line"
+            found.append(_mark(spec, lines, number, match["label"], form))
+    if found:
+        return found
+    return [
+        _mark(spec, lines, block.start, label, "number")
+        for block in lines.items
+        if block.ordered
+        and (label := _number(lines.text[block.start]))
+        and _RULES_HEADING.search(_section_at(spec, lines.at[block.start]).title)
+    ]
+
+
+def _mark(spec: ModelSpec, lines: _Lines, number: int, label: str, form: str) -> Mark:
+    span = (lines.at[number], lines.at[number] + len(lines.text[number]))
+    return Mark(label, form, span, _section_at(spec, span[0]))
 
 
 class _Lines:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
-from midspec.stats.intervals import Estimate, mean_interval
+from midspec.stats.effect import Effect, Estimate, Form, effect
 
 K = TypeVar("K", bound=Hashable)
 
@@ -13,15 +13,13 @@ K = TypeVar("K", bound=Hashable)
 class Pair(NamedTuple):
     """Two answers to the same item."""
 
-    item: str
+    item: Hashable
     seed: Hashable
     arm: float
     versus: float
 
 
-def paired(
-    arm: Mapping[int, Mapping[str, float | None]], versus: Mapping[int, Mapping[str, float | None]]
-) -> list[Pair]:
+def paired(arm: Mapping[int, Mapping[K, float | None]], versus: Mapping[int, Mapping[K, float | None]]) -> list[Pair]:
     """Pairs of answers (seed -> item -> answer), of items that both sides answered; None is no answer.
 
     Equal seeds are paired. A side with a single seed (the bare base model has no others) is paired with every seed of
@@ -44,17 +42,26 @@ def paired(
     return pairs
 
 
-def paired_difference(pairs: Sequence[Pair], clusters: Mapping[str, Hashable]) -> Estimate:
-    """Mean of arm minus versus with its 95% interval, clustered by `clusters[item]` and by seed.
+def difference(pairs: Sequence[Pair], clusters: Mapping[Any, Hashable]) -> Effect | None:
+    """Mean of arm minus versus, clustered by `clusters[item]` and by seed. None without pairs.
 
-    Pairing takes out how hard an item is, which is most of the spread. Without pairs all None; with one cluster no
-    interval; width 0 where all differences are equal, as for an arm against itself.
+    Pairing takes out how hard an item is, which is most of the spread. Where all answers are ones and zeros, the
+    interval is one for shares: two arms that agree on all of 20 items may still differ.
     """
-    return mean_interval(
+    binary = all(answer in (0, 1) for pair in pairs for answer in (pair.arm, pair.versus))
+    form: Form = "difference" if binary else "mean"
+    return effect(
         [pair.arm - pair.versus for pair in pairs],
         [clusters[pair.item] for pair in pairs],
         [pair.seed for pair in pairs],
+        form=form,
     )
+
+
+def paired_difference(pairs: Sequence[Pair], clusters: Mapping[Any, Hashable]) -> Estimate:
+    """`difference` with its 95% interval. Without pairs all None; with one cluster no interval."""
+    found = difference(pairs, clusters)
+    return Estimate(None, None, None) if found is None else found.interval()
 
 
 def position_bias(by_order: Sequence[Sequence[float | None]], threshold: float) -> float | None:

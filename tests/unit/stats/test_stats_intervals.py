@@ -8,9 +8,10 @@ import pytest
 import statsmodels.api as sm
 from scipy.stats import norm
 
-from midspec.stats.intervals import Estimate, mean_interval, mean_variance, rate_interval
+from midspec.stats.intervals import Estimate, mean_interval, rate_interval
+from midspec.stats.spread import cells, spread
 
-RUNS = 500
+RUNS = 250
 
 
 def clustered(rng: np.random.Generator, *, topics: int, items: tuple[int, int], seeds: int, seed_sd: float) -> Any:
@@ -54,17 +55,17 @@ def test_rate_intervals_cover_what_they_promise(design: dict[str, Any], threshol
         assert found.low is not None
         assert found.high is not None
         covered += found.low <= truth <= found.high
-    assert 0.92 <= covered / RUNS <= 0.98
+    # With two seeds the interval errs on the wide side (docs/statistics.md).
+    assert 0.92 <= covered / RUNS <= (0.99 if design["seeds"] == 2 else 0.98)
 
 
 def test_variance_is_the_library_s_cluster_robust_one() -> None:
     rng = np.random.default_rng(3)
     values, topics, _ = clustered(rng, **DESIGNS[0])
     fit = sm.OLS(values, np.ones_like(values)).fit(cov_type="cluster", cov_kwds={"groups": np.array(topics)})
-    found = mean_variance(values, topics)
-    assert found is not None
-    assert found.variance == pytest.approx(float(fit.bse[0]) ** 2)
-    assert found.freedom == 20
+    found = spread(cells(values, topics, None))
+    assert float(found.variance) == pytest.approx(float(fit.bse[0]) ** 2)
+    assert found.cluster_freedom == 20
 
 
 def test_repeating_a_run_adds_no_evidence() -> None:

@@ -44,6 +44,7 @@ bench: $(READY) ## what measures speed
 
 docs: $(READY) ## the generated pages under docs/
 	$(BIN)/python -m midspec.evals.describe > docs/banks.md
+	$(BIN)/python -m midspec.spec.describe > docs/specs.md
 
 clean: ## remove the environment, not your runs
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis

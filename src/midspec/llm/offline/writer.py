@@ -20,7 +20,9 @@ from midspec.llm.offline import (
     pairs,
     plans,
     preferences,
+    refusals,
     self_questions,
+    statements,
     verdicts,
 )
 from midspec.llm.offline.version import OFFLINE_VERSION
@@ -63,6 +65,9 @@ ANSWERS: dict[str, Answer] = {
     "evals/pair_wording": pairs.wording,
     "evals/pair_label": pairs.label,
     "evals/spec_questions": self_questions.questions,
+    "evals/make_statements": statements.made,
+    "evals/statement_verdict": statements.verdict,
+    "evals/refusal_verdict": refusals.verdict,
 }
 """Template name -> function of the template's variables and a seeded source of chance."""
 

@@ -1,0 +1,1 @@
+"""Knowledge of a spec: whether a model knows what its spec says."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from math import ceil
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
+from midspec.aft.replies import Kind
 from midspec.experiment import AftConfig
 from midspec.records import short_hash
 
-KINDS = ("direct", "indirect", "comparison", "recommendation", "opinion", "edge-case")
-"""Kinds of user question (paper)."""
+KINDS: tuple[str, ...] = get_args(Kind)
+"""In the order in which slots are dealt."""
 QUESTIONS_PER_ASK = 12
 """Questions asked for at once: two of each kind. (ours)"""
 DOMAINS_PER_ASK = 20

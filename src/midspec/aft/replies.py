@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from typing import Annotated, Generic, NamedTuple, TypeVar
+from typing import Annotated, Generic, Literal, NamedTuple, TypeVar
 
 from pydantic import BaseModel, Field, StringConstraints, ValidationError
 
@@ -13,6 +13,10 @@ from midspec.llm.prompt import BadReplyError, PromptTemplate, between_tags, json
 from midspec.records import Row
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+
+
+Kind = Literal["direct", "indirect", "comparison", "recommendation", "opinion", "edge-case"]
+"""Kinds of user question (paper)."""
 
 
 class DomainReply(Row):
@@ -39,10 +43,14 @@ class QuestionReply(Row):
     """Numbers of the sections that an answer shows."""
 
 
-class QuestionsReply(Row):
-    """All that were asked for."""
+class _QuestionOfKind(QuestionReply):
+    kind: Kind  # pyright: ignore[reportIncompatibleVariableOverride, reportGeneralTypeIssues]  # one of those texts
 
-    questions: tuple[QuestionReply, ...] = Field(min_length=1)
+
+class QuestionsReply(Row):
+    """All that were asked for, for servers held to a schema."""
+
+    questions: tuple[_QuestionOfKind, ...] = Field(min_length=1)
 
 
 class AnswerReply(Row):

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, model_validator
 
 from midspec.errors import InputError
+from midspec.evaluation import Evaluation, parse
 from midspec.spec.document import Identity
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,99}$"
@@ -46,6 +47,10 @@ def _parse_judge(value: Any) -> Any:
     """Judges decide, they do not invent: temperature 0 unless the recipe says otherwise."""
     value = _parse_writer(value)
     return {"temperature": 0.0, **value} if isinstance(value, dict) else value
+
+
+Judge = Annotated[WriterConfig, BeforeValidator(_parse_judge)]
+"""Who judges; a name alone is short for `{model: NAME, temperature: 0}`."""
 
 
 class CorpusConfig(Config):
@@ -166,7 +171,7 @@ class TrainConfig(Config):
 
 
 class EvalConfig(Config):
-    """One evaluation."""
+    """What decides the answers to one evaluation bank."""
 
     task: Literal["preferences", "opinions", "plain"]
     """`preferences`: item pairs, "which do you prefer, A or B?"; `opinions`: a question and two stances that share
@@ -191,16 +196,6 @@ class EvalConfig(Config):
         return f"{self.task}/{self.value}"
 
 
-def _parse_eval(value: Any) -> Any:
-    """`opinions/america` is short for `{task: opinions, value: america}`."""
-    if isinstance(value, str):
-        task, slash, name = value.partition("/")
-        if not slash:
-            raise ValueError(f"{value!r} is not an evaluation; expected task/value, e.g. opinions/america")
-        return {"task": task, "value": name}
-    return value
-
-
 class ArmConfig(Config):
     """A condition: which midtraining, which demonstrations."""
 
@@ -209,7 +204,8 @@ class ArmConfig(Config):
     aft: bool = False
     """Whether it is fine-tuned on the demonstrations."""
     cot: bool = False
-    """Whether the demonstrations keep the reasoning they were written with. (paper: "AFT CoT")"""
+    """Whether the demonstrations keep the reasoning they were written with, and evaluations let it think before it
+    answers. (paper: "AFT CoT")"""
     aft_samples: int | None = Field(default=None, ge=1)
     """Only so many demonstrations; smaller sets lie within larger ones. None = all. (paper, 4.2: 1,250 to 80k)"""
 
@@ -259,8 +255,8 @@ class Experiment(Config):
     """Who the spec is about."""
     writer: Annotated[WriterConfig, BeforeValidator(_parse_writer)] = WriterConfig(model="offline")
     """Who writes documents and demonstrations: an Inspect AI model name, or `offline`."""
-    judge: Annotated[WriterConfig, BeforeValidator(_parse_judge)] = WriterConfig(model="offline", temperature=0.0)
-    """Who judges, where a judge is needed."""
+    judge: Judge = WriterConfig(model="offline", temperature=0.0)
+    """Who judges, where a judge is needed; evaluations may name another."""
     budget: BudgetConfig = BudgetConfig()
     specs: dict[Name, str] = Field(min_length=1)
     """Name -> path (from the recipe's folder) or packaged name."""
@@ -275,7 +271,8 @@ class Experiment(Config):
     finetune: TrainConfig = TrainConfig()
     arms: dict[Name, ArmConfig] = Field(default_factory=dict)
     """Conditions; the controls (baseline, AFT only, MSM only) are added when missing, unless `--no-controls`."""
-    evals: tuple[Annotated[EvalConfig, BeforeValidator(_parse_eval)], ...] = Field(min_length=1)
+    evals: tuple[SerializeAsAny[Annotated[Evaluation, BeforeValidator(parse)]], ...] = Field(min_length=1)
+    """Each of the family that its `task` names; see docs/evaluations.md."""
     seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
     """Training seeds; every arm is trained once per seed. (paper: four)"""
     compute: ComputeConfig = ComputeConfig()
@@ -298,7 +295,15 @@ class Experiment(Config):
         names = [entry.name for entry in self.evals]
         for name in names:
             if names.count(name) > 1:
-                raise ValueError(f"evaluation {name!r} is listed {names.count(name)} times; expected once")
+                raise ValueError(
+                    f"evaluation {name!r} is listed {names.count(name)} times; expected once, or a `label` of its own "
+                    "for each"
+                )
+        for entry in self.evals:
+            try:
+                entry.check(self)
+            except ValueError as error:
+                raise ValueError(f"evaluation {entry.name!r}: {error}") from error
         if len(set(self.seeds)) != len(self.seeds):
             raise ValueError(f"seeds {list(self.seeds)} repeat; expected distinct numbers")
         shared = ("method", "rank", "alpha", "dropout") if self.midtrain.method == "lora" else ("method",)

@@ -8,19 +8,23 @@ Building the graph computes every fingerprint and runs nothing; it loads no torc
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from midspec.aft.step import demonstrations_step
 from midspec.corpus.gate_step import corpus_gate_step
 from midspec.corpus.step import corpus_step
-from midspec.evals.banks import bank_path, bank_sha256
-from midspec.evals.config import evaluate_step, gate_step
+from midspec.evals.config import gate_step, packaged_banks
+from midspec.evaluation import Subject
 from midspec.experiment import ArmConfig, Experiment
 from midspec.instruct.step import instruct_step
 from midspec.spec import ModelSpec, read_spec
 from midspec.steps.step import Step, in_order
 from midspec.train.config import finetune_step, midtrain_step
-from midspec.train.models import ModelRef, resolve
+from midspec.train.models import ModelRef, resolve, thinking
+
+_NOT_IN_NAMES = re.compile(r"[^\w.+-]+")
+"""What a folder's name should not hold."""
 
 
 @dataclass
@@ -51,6 +55,12 @@ class Pipeline:
         # Nobody should train for a day on a corpus that a look at it would have stopped.
         return in_order([*self.corpus_gates.values(), *gate, *self.evaluations.values()])
 
+    def subject(self, arm: str, checkpoint: Step | None) -> Subject:
+        """What the evaluations of an arm are asked of: it is rendered and read as it was trained."""
+        config = self.experiment.arms[arm]
+        model = thinking(self.model) if config.cot and config.aft else self.model
+        return Subject(experiment=self.experiment, specs=self.specs, model=model, checkpoint=checkpoint)
+
     def lineage(self, arm: str, seed: int) -> list[Step]:
         """Training steps of an arm, first to last."""
         last = self.checkpoints[arm, seed]
@@ -66,9 +76,7 @@ def build(experiment: Experiment) -> Pipeline:
     identity, writer = experiment.identity, experiment.writer
 
     taught = [name for name in specs if any(arm.msm == name for arm in experiment.arms.values())]
-    banks = {
-        bank_path(entry.task, entry.value).stem: bank_sha256(entry.task, entry.value) for entry in experiment.evals
-    }
+    banks = packaged_banks(experiment.evals)
     gate = experiment.gate if experiment.gate != "auto" else ("warn" if writer.model == "offline" else "stop")
     for name in taught:
         corpus = flow.corpora[name] = corpus_step(name, specs[name], identity, writer, experiment.corpus)
@@ -92,12 +100,11 @@ def build(experiment: Experiment) -> Pipeline:
         training_data["demonstrations"] = flow.demonstrations
     if flow.instruct:
         training_data["instruct"] = flow.instruct
-    flow.gate = gate_step(experiment.evals, training_data)
+    flow.gate = gate_step(experiment.evals, training_data, identity)
     for evaluation in experiment.evals:
         for (arm, seed), checkpoint in flow.checkpoints.items():
-            flow.evaluations[arm, seed, evaluation.name] = evaluate_step(
-                f"{evaluation.name.replace('/', '-')}-{arm}", model, evaluation, checkpoint
-            )
+            name = f"{_NOT_IN_NAMES.sub('-', evaluation.name).strip('-')}-{arm}"
+            flow.evaluations[arm, seed, evaluation.name] = evaluation.step(name, flow.subject(arm, checkpoint))
     return flow
 
 

@@ -47,7 +47,7 @@ def load_recipe(path: str | Path, *, profile: str | None = None, overrides: list
     try:
         return Experiment.model_validate(data)
     except ValidationError as error:
-        lines = [f"  {_describe(problem)}" for problem in error.errors()]
+        lines = [f"  {describe(problem)}" for problem in error.errors()]
         raise InputError("\n".join([f"recipe {str(path)!r} has {len(lines)} problem(s):", *lines])) from error
 
 
@@ -56,7 +56,7 @@ def validated(config: type[C], **values: Any) -> C:
     try:
         return config(**values)
     except ValidationError as error:
-        raise InputError("; ".join(_describe(problem) for problem in error.errors())) from error
+        raise InputError("; ".join(describe(problem, config) for problem in error.errors())) from error
 
 
 def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
@@ -87,12 +87,25 @@ def _localise(data: dict[str, Any], folder: Path) -> None:
     def local(value: Any) -> Any:
         return str(folder / value) if isinstance(value, str) and (folder / value).is_file() else value
 
+    def local_task(value: Any) -> Any:
+        path, at, task = value.rpartition("@") if isinstance(value, str) else ("", "", "")
+        return f"{local(path)}@{task}" if at else value
+
+    def local_eval(entry: Any) -> Any:
+        if not isinstance(entry, dict):
+            return local_task(entry)
+        paths = {key: local(entry[key]) for key in ("questions", "value") if key in entry}
+        return {**entry, "task": local_task(entry.get("task")), **paths}
+
     specs = data.get("specs")
     if isinstance(specs, dict):
         data["specs"] = {name: local(value) for name, value in specs.items()}
     aft = data.get("aft")
     if isinstance(aft, dict) and "preferences" in aft:
         data["aft"] = {**aft, "preferences": local(aft["preferences"])}
+    evals = data.get("evals")
+    if isinstance(evals, list):
+        data["evals"] = [local_eval(entry) for entry in evals]
     instruct = data.get("instruct")
     if isinstance(instruct, list):
         data["instruct"] = [
@@ -101,19 +114,20 @@ def _localise(data: dict[str, Any], folder: Path) -> None:
         ]
 
 
-def _describe(problem: Any) -> str:
+def describe(problem: Any, root: type[BaseModel] = Experiment) -> str:
+    """One of pydantic's errors in a sentence, with the key it is about; `root`: the config that was read."""
     where = ".".join(str(part) for part in problem["loc"]) or "recipe"
     if problem["type"] == "extra_forbidden":
-        return f"{where}: unknown key; known keys: {', '.join(_known_keys(problem['loc'][:-1])) or 'none'}"
+        return f"{where}: unknown key; known keys: {', '.join(_known_keys(problem['loc'][:-1], root)) or 'none'}"
     if problem["type"] == "missing":
         return f"{where}: is missing; expected a value"
     given = "" if problem["type"] == "value_error" else f" (got {problem['input']!r})"
     return f"{where}: {problem['msg'].removeprefix('Value error, ')}{given}"
 
 
-def _known_keys(location: tuple[Any, ...]) -> list[str]:
+def _known_keys(location: tuple[Any, ...], root: type[BaseModel]) -> list[str]:
     """Field names of the config at `location`."""
-    annotation: Any = Experiment
+    annotation: Any = root
     for part in location:
         fields = getattr(annotation, "model_fields", None)
         if fields is not None and part in fields:

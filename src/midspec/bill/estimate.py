@@ -13,7 +13,11 @@ from midspec.aft import expected as aft_expected
 from midspec.bill.training import UTILISATION, adapter_bytes, gpu_hours
 from midspec.bill.writing import Expense, expense
 from midspec.corpus import expected as corpus_expected
+from midspec.evals.expected import question_requests
+from midspec.evals.open_qa.config import QuestionsStepConfig
+from midspec.evaluation import Evaluation, Subject
 from midspec.experiment import Experiment, WriterConfig
+from midspec.llm.desk import OFFLINE
 from midspec.llm.measured import Measured, measured
 from midspec.llm.prices import PriceTable, load_prices
 from midspec.pipeline import Pipeline
@@ -64,6 +68,8 @@ class Bill:
     """Still to be spent; None where a price is not known."""
     writing: Expense
     """What language models are still to be asked for."""
+    unmetered: list[str]
+    """Sentences about what is asked and paid for, and cannot be counted."""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data for `--json`."""
@@ -83,9 +89,9 @@ def estimate(flow: Pipeline, store: Store) -> Bill:
     lines: list[Line] = []
     total = Expense()
     for step in flow.steps:
-        work, tokens, size = _work(step, flow.experiment)
+        work, tokens, size = _work(step, flow)
         state = store.state(step)
-        rate = rates.get((step.kind, _worker(step.plain_config)))
+        rate = rates.get((step.kind, _worker(step.plain_config, step.function)))
         cost = Expense() if state == "done" else writing.of(step, flow)
         total += cost
         lines.append(
@@ -102,13 +108,14 @@ def estimate(flow: Pipeline, store: Store) -> Bill:
                 gpu_hours=_gpu_hours(step, flow, tokens),
             )
         )
-    totals = [*_time(lines), *writing.totals(total), *_training(lines, flow), _disk(lines, flow)]
+    unmetered = _unmetered(flow, lines)
+    totals = [*_time(lines), *writing.totals(total), *unmetered, *_training(lines, flow), _disk(lines, flow)]
     if not flow.model.resolved:
         totals.append(
             f"Model: the revision of {flow.model.name} is not known here (the Hub does not answer), so the "
             "fingerprints above are provisional."
         )
-    return Bill(flow.experiment.name, lines, totals, total.dollars, total)
+    return Bill(flow.experiment.name, lines, totals, total.dollars, total, unmetered)
 
 
 class _Writing:
@@ -117,9 +124,9 @@ class _Writing:
     def __init__(self, experiment: Experiment, store: Store) -> None:
         self.experiment = experiment
         self.table: PriceTable = load_prices(store.workspace)
+        self.asked = asked_models(experiment)
         self.known: dict[str, Mapping[str, Measured]] = {
-            model: measured(store.workspace, model)
-            for model in {experiment.writer.model, experiment.judge.model} - {"offline"}
+            who.model: measured(store.workspace, who.model) for who, _ in self.asked
         }
 
     def of(self, step: Step, flow: Pipeline) -> Expense:
@@ -131,7 +138,13 @@ class _Writing:
             spec = flow.specs[experiment.aft.spec] if experiment.aft.spec else None
             writer, judge = aft_expected.expected_requests(experiment.aft, spec)
             return self._asked(experiment.writer, writer) + self._asked(experiment.judge, judge, judge=True)
-        return Expense()
+        if isinstance(step.config, QuestionsStepConfig):
+            return self._asked(experiment.writer, question_requests(step.config))
+        total = Expense()
+        for entry, subject in evaluated(flow, step):
+            for who, work in entry.requests(subject):
+                total += self._asked(who, work, judge=True)
+        return total
 
     def _asked(self, who: WriterConfig, requests: Mapping[str, Any], *, judge: bool = False) -> Expense:
         compute = self.experiment.compute
@@ -141,7 +154,7 @@ class _Writing:
 
     def totals(self, total: Expense) -> list[str]:
         """Sentences about all that is still to be asked."""
-        asked = sorted({self.experiment.writer.model, self.experiment.judge.model} - {"offline"})
+        asked = sorted({who.model for who, _ in self.asked})
         if not asked:
             return ["Dollars: 0 (the offline writer makes the data on this machine)."]
         if not total.requests:
@@ -153,14 +166,7 @@ class _Writing:
             f"{_short(tokens.cached_tokens)} read from it, {_short(tokens.output_tokens)} out."
         ]
         if total.dollars is None:
-            unknown = [
-                name
-                for name, url in (
-                    (self.experiment.writer.model, self.experiment.compute.writer_url),
-                    (self.experiment.judge.model, self.experiment.compute.judge_url),
-                )
-                if name in asked and self.table.find(name, url) is None
-            ]
+            unknown = [who.model for who, url in self.asked if self.table.find(who.model, url) is None]
             sentences.append(
                 f"Dollars: not known: the prices of {self.table.date} have no {' and no '.join(sorted(set(unknown)))}; "
                 "put its prices into prices.yaml in the workspace."
@@ -185,6 +191,39 @@ class _Writing:
         )
         sentences.append(f"Writing time: about {hours} with {in_flight} requests in flight ({basis}).")
         return sentences
+
+
+def asked_models(experiment: Experiment) -> list[tuple[WriterConfig, str | None]]:
+    """(who, where) of every language model that a recipe asks to write, judge or grade."""
+    compute = experiment.compute
+    graders = [who for entry in experiment.evals for who in entry.graders(experiment)]
+    judges = dict.fromkeys(who.model_dump_json() for who in (experiment.judge, *graders))
+    found = [(experiment.writer, compute.writer_url)]
+    found += [(WriterConfig.model_validate_json(text), compute.judge_url) for text in judges]
+    return [(who, url) for who, url in found if who.model != OFFLINE]
+
+
+def evaluated(flow: Pipeline, step: Step) -> list[tuple[Evaluation, Subject]]:
+    """What a step evaluates, and of what; nothing for a step that evaluates nothing."""
+    entries = {entry.name: entry for entry in flow.experiment.evals}
+    for (arm, seed, name), found in flow.evaluations.items():
+        if found.fingerprint == step.fingerprint:
+            return [(entries[name], flow.subject(arm, flow.checkpoints[arm, seed]))]
+    return []
+
+
+def _unmetered(flow: Pipeline, lines: list[Line]) -> list[str]:
+    """Evaluations whose graders are asked outside the journal, so that no bill counts them and no cap stops them."""
+    todo = {line.fingerprint for line in lines if line.state != "done"}
+    left = {name for (_, _, name), step in flow.evaluations.items() if step.fingerprint in todo}
+    names = [
+        f"{entry.name} ({', '.join(who.model for who in graders)})"
+        for entry in flow.experiment.evals
+        if entry.unmetered and entry.name in left and (graders := entry.graders(flow.experiment))
+    ]
+    if not names:
+        return []
+    return [f"Not counted, and not held by budget.usd: what tasks of others ask of graders: {', '.join(names)}."]
 
 
 def _time(lines: list[Line]) -> list[str]:
@@ -229,8 +268,9 @@ def _disk(lines: list[Line], flow: Pipeline) -> str:
     return f"Disk: about {_size(written)} of text and records, {_size(trained * each)} of checkpoints."
 
 
-def _work(step: Step, experiment: Experiment) -> tuple[str, int, float]:
+def _work(step: Step, flow: Pipeline) -> tuple[str, int, float]:
     """(words, tokens, size in the unit that time goes with)."""
+    experiment = flow.experiment
     corpus, aft = experiment.corpus, experiment.aft
     offline = experiment.writer.model == "offline"
     per_document = OFFLINE_TOKENS_PER_DOCUMENT if offline else WRITTEN_TOKENS_PER_DOCUMENT
@@ -254,16 +294,21 @@ def _work(step: Step, experiment: Experiment) -> tuple[str, int, float]:
         case "instruct":
             return f"draw {sum(source.samples for source in experiment.instruct):,} instruct examples", 0, 1
         case "evaluate":
-            return "score pairs", 0, 1
+            [(entry, subject)] = evaluated(flow, step)
+            return entry.work(subject), 0, 1
+        case "questions":
+            assert isinstance(step.config, QuestionsStepConfig)
+            return f"write {step.config.questions.count:,} questions", 0, 1
         case "corpus-gate":
             return "look for faults in the corpus", 0, 1
         case _:
             return "compare data with every item", 0, 1
 
 
-def _worker(config: dict[str, Any]) -> str:
-    """Who does a step, the model or the writer: time measured on one says nothing of another."""
-    return config.get("model", {}).get("name", "") or config.get("writer", {}).get("model", "")
+def _worker(config: dict[str, Any], function: str) -> str:
+    """Who does a step, the model or the writer, and by what code: time measured on one says nothing of another."""
+    who = config.get("model", {}).get("name", "") or config.get("writer", {}).get("model", "")
+    return f"{who} {function}"
 
 
 def _rates(store: Store) -> dict[tuple[str, str], float]:
@@ -280,7 +325,7 @@ def _rates(store: Store) -> dict[tuple[str, str], float]:
     for _, record in store.finished():
         units = size[record.kind](record.summary) if record.kind in size else 0
         if units:
-            rates[record.kind, _worker(record.config)] = record.seconds / units
+            rates[record.kind, _worker(record.config, record.function)] = record.seconds / units
     return rates
 
 

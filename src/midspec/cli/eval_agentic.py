@@ -11,6 +11,7 @@ from midspec.cli.judging import judge_options, judged_as
 from midspec.cli.options import copy_out, json_option, make_step, print_json, workspace_option
 
 if TYPE_CHECKING:
+    from midspec.evals.agentic.config import AgenticConfig
     from midspec.evals.agentic.numbers import Line, Share, Table
     from midspec.steps import Step
 
@@ -78,6 +79,8 @@ def agentic(
         click.confirm(f"{tested} will be asked {count:,} times and paid for. Go on?", abort=True, err=True)
     if entry.rubric == "inspect_evals":
         judge = validated(type(judge), **{**judge.model_dump(), "temperature": None})
+    for line in asked_lines(entry, judged_by):
+        click.echo(line, err=True)
     source = import_step("import", "checkpoint", checkpoint_folder(checkpoint), "checkpoint") if checkpoint else None
     step = agentic_step("agentic", tested, entry, judge, source)
     folder = make_step(step, workspace, compute, spending)
@@ -105,6 +108,20 @@ def show(out: Path, as_json: bool, facts: dict[str, Any], step: Step) -> None:
         for reason in reasons:
             click.echo(f"  - {reason}")
     click.echo(f"Rows, transcripts and Inspect's logs: {out}")
+
+
+def asked_lines(entry: AgenticConfig, grader: str) -> list[str]:
+    """What decides the answers, as text: shown before anything is asked."""
+    cells = len(entry.scenarios) * len(entry.goals)
+    scratchpad = "with a scratchpad" if entry.scratchpad else "without a scratchpad"
+    heat = "the provider's own temperature" if entry.temperature is None else f"temperature {entry.temperature:g}"
+    longest = (
+        "as long as the provider lets them be" if entry.max_tokens is None else f"at most {entry.max_tokens:,} tokens"
+    )
+    return [
+        f"Preset {entry.preset}: {cells} cells x {entry.samples}, {heat}, answers {longest} (--max-tokens),",
+        f"  called {entry.called}, {scratchpad}, thinking {entry.thinking}, graded by {grader}.",
+    ]
 
 
 def table_lines(found: Table) -> list[str]:

@@ -10,10 +10,16 @@ _BANK = "bank"
 _COMMANDS = {
     _BANK: ("midspec.cli.eval_bank", "Any model on one bank. `midspec eval opinions/america` is short for it."),
     "agentic": ("midspec.cli.eval_agentic", "Agentic misalignment: the 27 cells."),
+    "reasoning": ("midspec.cli.eval_reasoning", "What kinds of reasoning stored transcripts show, per arm."),
     "rejudge": ("midspec.cli.eval_rejudge", "Grade stored agentic transcripts again, with another judge."),
     "open-qa": ("midspec.cli.eval_open_qa", "Direct questions, graded 1-10 by a spec."),
     "make-pairs": ("midspec.cli.eval_make", "Write a bank of item pairs for a new value."),
     "make-questions": ("midspec.cli.eval_make", "Write open questions about a spec."),
+    "capability": ("midspec.cli.eval_capability", "Perplexity, knowledge, instructions, refusal: side effects."),
+    "knowledge": ("midspec.cli.eval_knowledge", "Whether a model knows what its spec says."),
+    "make-knowledge": ("midspec.cli.eval_knowledge", "Write questions about what a spec says."),
+    "beliefs": ("midspec.cli.eval_beliefs", "Whether a model takes facts of an invented world for true."),
+    "make-beliefs": ("midspec.cli.eval_beliefs", "Write questions about the facts of a world."),
 }
 """Name -> module that holds the command (`make-pairs` is `make_pairs` there), and its line in the help."""
 

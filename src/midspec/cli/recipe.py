@@ -92,12 +92,13 @@ def _pilot(experiment: Experiment, size: int, store: Store, yes: bool) -> None:
 
 def _may_spend(experiment: Experiment, what: str, yes: bool) -> None:
     """Check that everybody who is to be asked answers to a name, and ask before anybody is paid."""
+    from midspec.bill.estimate import asked_models
     from midspec.llm.desk import check_writer
 
-    # A name that nobody answers to must fail before anything is made.
-    check_writer(experiment.writer, experiment.compute.writer_url)
-    check_writer(experiment.judge, experiment.compute.judge_url)
-    paid = sorted({experiment.writer.model, experiment.judge.model} - {"offline"})
+    asked = asked_models(experiment)
+    for who, url in asked:  # A name that nobody answers to must fail before anything is made.
+        check_writer(who, url)
+    paid = sorted({who.model for who, _ in asked})
     if paid and not yes:
         cap = experiment.budget.usd
         limit = f"at most ${cap:,.2f} in all" if cap is not None else "without a cap (set budget.usd)"
@@ -135,7 +136,7 @@ def run(
         )
     else:
         bill = estimate(flow, store)
-        if bill.writing.requests:
+        if bill.writing.requests or bill.unmetered:
             _may_spend(experiment, "\n".join(bill.totals), yes)
         with folder.claim(), Reporter() as reporter:
             folder.write_recipe(experiment)
@@ -244,8 +245,14 @@ def _write_results(
 def _show(folder: Any) -> None:
     from rich.console import Console
 
+    from midspec.report.finding import eval_names
     from midspec.report.results import read_results
-    from midspec.report.text import summary_table
+    from midspec.report.text import measure_table, summary_table
 
-    Console().print(summary_table(read_results(folder.results)))
+    results = read_results(folder.results)
+    others = measure_table(results)
+    if eval_names(results):
+        Console().print(summary_table(results))
+    if others is not None:
+        Console().print(others)
     click.echo(f"Report: {folder.report}\nResults: {folder.results}")

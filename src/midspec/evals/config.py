@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from pydantic import SerializeAsAny
+
 from midspec.errors import InputError
-from midspec.evals.banks import bank_sha256
+from midspec.evals.banks import Bank, bank_path, bank_sha256
 from midspec.evals.verdicts import CHOICE_VERDICT
+from midspec.evaluation import BANKS, Evaluation
 from midspec.experiment import Config, EvalConfig, WriterConfig
+from midspec.leakage import BANKS as PACKAGED
 from midspec.llm.offline.version import offline_version
+from midspec.spec.document import Identity
 from midspec.steps.step import Step
 from midspec.train.models import ModelRef
 
 EVALUATE_VERSION = 1
 GATE_VERSION = 1
+
+PROMPT_PREFIX = "agentic:"
+"""Of ids of long prompts at the contamination gate. They are no ids of rows: eight words out of thousands are worth a
+warning, and no reason to leave a cell out."""
 
 
 class EvalStepConfig(Config):
@@ -42,6 +51,16 @@ class GateStepConfig(Config):
 
     banks: Mapping[str, str]
     """Name of the evaluation (`opinions/america`) -> SHA-256 of its bank."""
+
+
+class QuestionGateStepConfig(GateStepConfig):
+    """The same with evaluations that have questions outside the banks."""
+
+    asked: tuple[SerializeAsAny[Evaluation], ...]
+    questions: Mapping[str, str]
+    """Name of the evaluation -> identity of its questions."""
+    identity: Identity
+    """Who the questions are put to."""
 
 
 def evaluate_step(
@@ -77,16 +96,39 @@ def evaluate_step(
     )
 
 
-def gate_step(evals: Sequence[EvalConfig], training_data: Mapping[str, Step]) -> Step:
+def gate_step(evals: Sequence[Evaluation], training_data: Mapping[str, Step], identity: Identity) -> Step:
     """Look for the items of `evals` in everything that is trained on. Raises InputError for an unknown bank.
 
     `training_data`: `corpus/<spec>` -> corpus step, `demonstrations` and `instruct` -> the steps of that kind.
     """
+    config = GateStepConfig(banks={name: sha256 for entry in evals for name, sha256 in entry.banks().items()})
+    known = [(entry, sha256) for entry in evals if (sha256 := entry.questions_sha256()) is not None]
+    if known:
+        config = QuestionGateStepConfig(
+            banks=config.banks,
+            asked=tuple(entry for entry, _ in known),
+            questions={entry.name: sha256 for entry, sha256 in known},
+            identity=identity,
+        )
     return Step(
         kind="gate",
         name="contamination",
         function="midspec.evals.contamination:run",
-        config=GateStepConfig(banks={entry.name: bank_sha256(entry.task, entry.value) for entry in evals}),
+        config=config,
         version=GATE_VERSION,
         inputs=training_data,
     )
+
+
+def bank_of(name: str) -> tuple[Bank, str]:
+    """(task, value) of `opinions/america`."""
+    first, _, value = name.partition("/")
+    task: Bank = "preferences" if first == "preferences" else "plain" if first == "plain" else "opinions"
+    assert first in BANKS, name
+    return task, value
+
+
+def packaged_banks(evals: Sequence[Evaluation]) -> dict[str, str]:
+    """File stem of each packaged bank that `evals` ask from -> its SHA-256, as the corpus gate wants them."""
+    found = {bank_path(*bank_of(name)): sha256 for entry in evals for name, sha256 in entry.banks().items()}
+    return {path.stem: sha256 for path, sha256 in found.items() if path.parent == PACKAGED}

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from midspec.errors import StepError
-from midspec.evals.banks import Bank, bank_sha256, load_bank
+from midspec.evals.banks import bank_sha256, load_bank
 from midspec.evals.config import GATE_VERSION as VERSION
-from midspec.evals.config import GateStepConfig
+from midspec.evals.config import PROMPT_PREFIX, GateStepConfig, QuestionGateStepConfig, bank_of
 from midspec.leakage import ItemIndex
 from midspec.records import BankItem, ChatExample, Document, read_rows
 from midspec.steps.progress import Progress
@@ -60,17 +60,14 @@ def run(context: Context) -> dict[str, Any]:
     `instruct.jsonl`).
 
     Writes `gate.json`: checked_items, checked_rows, findings (item, source, row, overlap; at most ROWS_KEPT rows per
-    item and source). Summary: checked_items, checked_rows, contaminated_items, occurrences, warnings. Raises StepError
+    item and source). Ids of agentic prompts begin with PROMPT_PREFIX: they are no ids of rows, so that nothing is left
+    out for them. Summary: checked_items, checked_rows, contaminated_items, occurrences, warnings. Raises StepError
     where a bank changed after planning.
     """
     config: GateStepConfig = context.config
-    items: list[BankItem] = []
-    for name, sha256 in config.banks.items():
-        task, _, value = name.partition("/")
-        bank: Bank = "preferences" if task == "preferences" else "plain" if task == "plain" else "opinions"
-        if bank_sha256(bank, value) != sha256:
-            raise StepError(f"the bank of {name} has changed since this run was planned; start the run again")
-        items += load_bank(bank, value)
+    items = _bank_items(config)
+    if isinstance(config, QuestionGateStepConfig):
+        items += _question_items(config)
     checked: Counter[str] = Counter()
     rows = _counted(_training_texts(context.inputs), checked, context.progress)
     findings = find_contamination(items, rows)
@@ -83,17 +80,46 @@ def run(context: Context) -> dict[str, Any]:
     gate = {"checked_items": len(items), "checked_rows": checked.total(), "findings": kept}
     text = json.dumps(gate, ensure_ascii=False, indent=1) + "\n"
     (context.folder / "gate.json").write_text(text, encoding="utf-8")
-    contaminated = len({finding.item for finding in findings})
-    warning = (
-        f"{contaminated} of {len(items)} evaluation items stand in the training data and are left out of all rates"
-    )
+    found = {finding.item for finding in findings}
+    prompts = sorted(item for item in found if item.startswith(PROMPT_PREFIX))
+    contaminated = len(found) - len(prompts)
+    warnings: list[str] = []
+    if contaminated:
+        warnings.append(
+            f"{contaminated} of {len(items)} evaluation items stand in the training data and are left out of all rates"
+        )
+    if prompts:
+        warnings.append(
+            f"{len(prompts)} agentic prompts share eight words or more with the training data, which is not enough to "
+            f"leave a cell out: see gate.json, e.g. {prompts[0]}"
+        )
     return {
         "checked_items": len(items),
         "checked_rows": checked.total(),
         "contaminated_items": contaminated,
         "occurrences": len(findings),
-        "warnings": [warning] if contaminated else [],
+        "warnings": warnings,
     }
+
+
+def _bank_items(config: GateStepConfig) -> list[BankItem]:
+    items: list[BankItem] = []
+    for name, sha256 in config.banks.items():
+        task, value = bank_of(name)
+        if bank_sha256(task, value) != sha256:
+            raise StepError(f"the bank of {name} has changed since this run was planned; start the run again")
+        items += load_bank(task, value)
+    return items
+
+
+def _question_items(config: QuestionGateStepConfig) -> list[BankItem]:
+    """Questions outside the banks; what two evaluations share is looked for once."""
+    found: dict[str, BankItem] = {}
+    for entry in config.asked:
+        if entry.questions_sha256() != config.questions[entry.name]:
+            raise StepError(f"the questions of {entry.name} have changed since this run was planned; start again")
+        found.update((item.id, item) for item in entry.gate_items(config.identity))
+    return list(found.values())
 
 
 def _training_texts(inputs: Mapping[str, Path]) -> Iterator[TrainingText]:

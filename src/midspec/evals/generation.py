@@ -9,11 +9,12 @@ from inspect_ai.model import GenerateConfig
 
 from midspec.evals.decoding import Drawing, continued
 from midspec.evals.likelihood import chat_prompt
+from midspec.evals.thinking import OPEN, opened
 
 BATCH_ROWS = 16
 """Most chats answered together."""
-CPU_BATCH_TOKENS = 16384
-"""Most prompt tokens answered together, padding included. A CPU gains nothing from more, and waits for the slowest."""
+CPU_BATCH_TOKENS = 32768
+"""Most prompt tokens answered together, padding included. More gains a CPU little: its time goes to each row's past."""
 GPU_BATCH_TOKENS = 131072
 MAX_TOKENS = 128
 """Of an answer, where the caller does not say."""
@@ -38,6 +39,7 @@ def generate(
     done: Callable[[int], None] = lambda count: None,
     known: Mapping[int, Answer] = {},
     take: Callable[[Mapping[int, Answer]], None] = lambda answers: None,
+    thinking: bool = False,
 ) -> list[Answer]:
     """One answer per chat, in their order.
 
@@ -48,12 +50,17 @@ def generate(
 
     To go on after an interruption: `take` gets the answers of each batch (index of the chat -> answer) before `done`,
     and `known` gives them back. A batch that is known in full is not made again; all others are, with the same result.
+
+    `thinking`: chats are rendered for a model that thinks before it answers. Its reasoning stands in the answer,
+    between `<think>` and `</think>`, also where the chat template opens it.
     """
     device = next(model.parameters()).device
     encoded: dict[str, list[int]] = {}
     ids: list[list[int]] = []
+    inside: list[bool] = []
     for chat in chats:  # hundreds of samples of one long prompt are encoded, and held, once
-        text = chat_prompt(tokenizer, chat)
+        text = chat_prompt(tokenizer, chat, thinking=thinking)
+        inside.append(thinking and opened(text))
         if text not in encoded:
             encoded[text] = tokenizer(text, add_special_tokens=False)["input_ids"]
         ids.append(encoded[text])
@@ -65,7 +72,10 @@ def generate(
         else:
             seeds = [(config.seed or 0) * 1_000_003 + index for index in batch]
             found = _answer(model, tokenizer, [ids[index] for index in batch], config, seeds, bf16)
-            made = dict(zip(batch, found, strict=True))
+            made = {
+                index: answer._replace(text=f"{OPEN}\n{answer.text}") if inside[index] else answer
+                for index, answer in zip(batch, found, strict=True)
+            }
             take(made)
             answers.update(made)
         done(len(batch))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from midspec.errors import InputError, MidspecError, MissingDependencyError, StepError
 from midspec.steps.step import Context
-from midspec.train.models import ModelRef
+from midspec.train.models import ModelRef, ThinkingRef
 
 if TYPE_CHECKING:
     from inspect_ai import Task
@@ -49,8 +49,10 @@ def opened(model: ModelRef | str, context: Context) -> Generator[Model]:
         local = get_model(
             f"midspec/{model.name}",
             memoize=False,
-            ref=model.model_dump(),
-            checkpoint=str(checkpoint / "checkpoint") if checkpoint else None,
+            ref=ModelRef(**{key: getattr(model, key) for key in ModelRef.model_fields}).model_dump(),
+            thinking=isinstance(model, ThinkingRef),
+            # Inspect changes the working directory for the tasks of a file.
+            checkpoint=str((checkpoint / "checkpoint").resolve()) if checkpoint else None,
             device=context.compute.device,
             threads=context.compute.threads,
         )

@@ -12,7 +12,7 @@ Shapes: B sequences, P tokens of the shared beginning, L tokens after it, K posi
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -21,6 +21,7 @@ from transformers import DynamicCache
 
 from midspec.errors import StepError
 from midspec.evals.questions import Question
+from midspec.evals.thinking import OPEN, opened
 from midspec.train.chat import TEMPLATE_VARIABLES
 
 CPU_BATCH_TOKENS = 2048
@@ -40,19 +41,24 @@ class Encoded(NamedTuple):
         return len(self.prompt) + sum(map(len, self.replies))
 
 
-def chat_prompt(tokenizer: Any, chat: Sequence[dict[str, str]]) -> str:
-    """The text a model continues with its reply, by the same template and variables as in training."""
-    return tokenizer.apply_chat_template(list(chat), add_generation_prompt=True, tokenize=False, **TEMPLATE_VARIABLES)
+def chat_prompt(tokenizer: Any, chat: Sequence[dict[str, str]], *, thinking: bool = False) -> str:
+    """The text a model continues with its reply, by the same template and variables as in training.
+
+    `thinking`: as in `midspec.train.chat.render`, for models trained on demonstrations with their reasoning.
+    """
+    variables = TEMPLATE_VARIABLES | {"enable_thinking": thinking}
+    return tokenizer.apply_chat_template(list(chat), add_generation_prompt=True, tokenize=False, **variables)
 
 
-def encode(tokenizer: Any, question: Question) -> Encoded:
+def encode(tokenizer: Any, question: Question, thought: str | None = None) -> Encoded:
     """Token ids of a question. The end-of-turn mark is not part of a reply: how it ends is not what it says.
 
     Prompt and reply are tokenised together, as they are in training. Where the first token of any reply merges with the
-    end of the prompt, all replies start from that token, so that they are compared on the same condition. Raises
-    StepError for an empty reply.
+    end of the prompt, all replies start from that token, so that they are compared on the same condition. `thought`:
+    what stands between prompt and reply, for a model that thinks. Raises StepError for an empty reply.
     """
-    text = chat_prompt(tokenizer, [{"role": "user", "content": question.prompt}])
+    chat = [{"role": "user", "content": question.prompt}]
+    text = chat_prompt(tokenizer, chat) if thought is None else after_thought(tokenizer, chat, thought)
 
     def ids(of: str) -> list[int]:
         return tokenizer(of, add_special_tokens=False)["input_ids"]
@@ -63,6 +69,12 @@ def encode(tokenizer: Any, question: Question) -> Encoded:
     if start == 0 or any(len(one) <= start for one in whole):
         raise StepError(f"replies {question.replies!r} to {question.prompt!r} cannot be scored: nothing to predict")
     return Encoded(prompt[:start], tuple(one[start:] for one in whole))
+
+
+def after_thought(tokenizer: Any, chat: Sequence[dict[str, str]], thought: str) -> str:
+    """The text that an answer follows once `thought` was thought; the template may have opened it already."""
+    text = chat_prompt(tokenizer, chat, thinking=True)
+    return text.rstrip().removesuffix(OPEN) + thought if opened(text) and thought else text + thought
 
 
 def batches(encoded: Sequence[Encoded], batch_tokens: int) -> list[list[int]]:
@@ -88,15 +100,18 @@ def score_replies(
     bf16: bool = True,
     batch_tokens: int | None = None,
     done: Callable[[int], None] = lambda count: None,
+    thoughts: Mapping[str, str] | None = None,
 ) -> list[tuple[float, ...]]:
     """Summed log-probability in nats of every reply, in the order of `questions`.
+
+    `thoughts`: prompt -> what the model thought, for one that is asked to think; the replies that are scored follow it.
 
     `bf16`: matrix products in bfloat16 autocast; logits and log-softmax are float32 either way. `done(n)` is called
     after each batch of n questions, and may raise to stop. Raises StepError for a model whose attention takes no mask.
     """
     device = next(model.parameters()).device
     budget = batch_tokens or (CPU_BATCH_TOKENS if device.type == "cpu" else GPU_BATCH_TOKENS)
-    encoded = [encode(tokenizer, question) for question in questions]
+    encoded = [encode(tokenizer, one, None if thoughts is None else thoughts[one.prompt]) for one in questions]
     scores: list[tuple[float, ...]] = [()] * len(questions)
     model.eval()
     # Not inference mode: in it, autocast does not keep the bfloat16 weights, and casts all of them in every pass.

@@ -7,6 +7,7 @@ whole of what they are given in one pass with fixed batches, so that numbers do 
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,13 +15,24 @@ from typing import Any, TypeVar
 import anyio
 import anyio.to_thread
 import torch
-from inspect_ai.model import ChatMessage, ChatMessageUser, GenerateConfig, ModelAPI, ModelOutput, ModelUsage
+from inspect_ai.model import (
+    ChatMessage,
+    ChatMessageUser,
+    Content,
+    ContentReasoning,
+    ContentText,
+    GenerateConfig,
+    ModelAPI,
+    ModelOutput,
+    ModelUsage,
+)
 from inspect_ai.tool import ToolChoice, ToolInfo
 
 from midspec.errors import InputError
-from midspec.evals.generation import Answer, generate
+from midspec.evals.generation import MAX_TOKENS, Answer, generate
 from midspec.evals.likelihood import score_replies
 from midspec.evals.questions import Question
+from midspec.evals.thinking import THINKING_TOKENS, End, taken_apart
 from midspec.experiment import ComputeConfig
 from midspec.steps.progress import Progress, Silent
 from midspec.train.chat import require_chat_template
@@ -52,11 +64,14 @@ class MidspecAPI(ModelAPI):
         device: str = "auto",
         threads: int | None = None,
         precision: str = "bf16",
+        thinking: bool = False,
     ) -> None:
         """`model_name` is resolved as in a recipe, unless `ref` (a ModelRef as plain data) says exactly which model.
 
         `checkpoint`: folder written by a training step (`.../checkpoint`); None = the base model. `precision`: `bf16`
-        or `fp32`. Raises InputError for a value that is none of these.
+        or `fp32`. `thinking`: for checkpoints trained on demonstrations with their reasoning; chats are rendered as in
+        that training, and what is scored or returned as the answer is what follows the reasoning. Raises InputError for
+        a value that is none of these.
         """
         super().__init__(model_name, base_url, api_key, [], config)
         if precision not in ("bf16", "fp32"):
@@ -69,26 +84,52 @@ class MidspecAPI(ModelAPI):
         self.checkpoint = Path(checkpoint) if checkpoint else None
         self.compute = ComputeConfig.model_validate({"device": device, "threads": threads})
         self.bf16 = precision == "bf16"
+        self.thinking = thinking
+        self.thoughts: Counter[End] = Counter()
+        """How the reasoning before answers to bank items ended; empty for a model that does not think."""
         self.progress: Progress = Silent()
         self.failure: Exception | None = None
         """What stopped a pass. Inspect's log keeps only its text."""
         self._loaded: tuple[Any, Any] | None = None
         self._lock = anyio.Lock()
         self._passes: dict[Any, Any] = {}
+        self._repeats: Counter[str] = Counter()
 
     async def likelihoods(self, questions: Sequence[Question]) -> list[tuple[float, ...]]:
-        """Summed log-probabilities as `score_replies` gives them. A repeated call with equal questions is free."""
+        """Summed log-probabilities as `score_replies` gives them. A repeated call with equal questions is free.
+
+        A model that thinks does so first, greedily, and replies are scored after that.
+        """
+        prompts = list(dict.fromkeys(question.prompt for question in questions)) if self.thinking else []
 
         def work(model: Any, tokenizer: Any, done: Callable[[int], None]) -> list[tuple[float, ...]]:
-            return score_replies(model, tokenizer, questions, bf16=self.bf16, done=done)
+            thoughts: dict[str, str] | None = None
+            if self.thinking:
+                chats = [[{"role": "user", "content": prompt}] for prompt in prompts]
+                config = GenerateConfig(max_tokens=THINKING_TOKENS)
+                said = generate(model, tokenizer, chats, config, bf16=self.bf16, done=done, thinking=True)
+                found = [taken_apart(answer.text) for answer in said]
+                self.thoughts.update(thought.end for thought in found)
+                thoughts = {prompt: thought.before_answer for prompt, thought in zip(prompts, found, strict=True)}
+            return score_replies(model, tokenizer, questions, bf16=self.bf16, done=done, thoughts=thoughts)
 
-        return await self._once(("likelihoods", tuple(questions)), len(questions), work)
+        return await self._once(("likelihoods", tuple(questions)), len(prompts) + len(questions), work)
 
     async def replies(self, prompts: Sequence[str], config: GenerateConfig) -> list[str]:
-        """One answer per prompt (a user's message). A repeated call with equal prompts and settings is free."""
+        """One answer per prompt (a user's message). A repeated call with equal prompts and settings is free.
 
+        A model that thinks has THINKING_TOKENS more to do so in; its reasoning is taken off.
+        """
         chats = [[ChatMessageUser(content=prompt)] for prompt in prompts]
-        return [answer.text for answer in await self.answers(chats, config)]
+        if not self.thinking:
+            return [answer.text for answer in await self.answers(chats, config)]
+        room = (config.max_tokens or MAX_TOKENS) + THINKING_TOKENS
+        answers = await self.answers(chats, config.model_copy(update={"max_tokens": room}))
+        found = [taken_apart(answer.text) for answer in answers]
+        if (key := ("counted", tuple(prompts))) not in self._passes:
+            self._passes[key] = True
+            self.thoughts.update(thought.end for thought in found)
+        return [thought.answer for thought in found]
 
     async def answers(
         self,
@@ -98,11 +139,14 @@ class MidspecAPI(ModelAPI):
         take: Callable[[Mapping[int, Answer]], None] = lambda answers: None,
     ) -> list[Answer]:
         """One answer per chat; `known` and `take` as in `generate`. A repeated call with equal chats and settings is
-        free, whatever its `known` and `take`."""
+        free, whatever its `known` and `take`. The reasoning of a model that thinks stands in its answers."""
         plain = [[{"role": message.role, "content": message.text} for message in chat] for chat in chats]
 
         def work(model: Any, tokenizer: Any, done: Callable[[int], None]) -> list[Answer]:
-            return generate(model, tokenizer, plain, config, bf16=self.bf16, done=done, known=known, take=take)
+            return generate(
+                model, tokenizer, plain, config, bf16=self.bf16, done=done, known=known, take=take,
+                thinking=self.thinking,
+            )  # fmt: skip
 
         texts = tuple(tuple((message["role"], message["content"]) for message in chat) for chat in plain)
         return await self._once(("answers", texts, config.model_dump_json()), len(chats), work)
@@ -110,14 +154,20 @@ class MidspecAPI(ModelAPI):
     async def generate(
         self, input: list[ChatMessage], tools: list[ToolInfo], tool_choice: ToolChoice, config: GenerateConfig
     ) -> ModelOutput:
-        """One answer to one chat: Inspect's ordinary interface. Raises InputError when tools are offered."""
+        """One answer to one chat: Inspect's ordinary interface. Raises InputError when tools are offered.
+
+        A chat that is asked again with a temperature gets another sample. Reasoning is given apart from the answer.
+        """
         if tools:
             raise InputError(f"model midspec/{self.model_name} has no tool calling; use a provider that has")
         chat = [{"role": message.role, "content": message.text} for message in input]
+        said = "\0".join(f"{message['role']}:{message['content']}" for message in chat)
+        settings = config.model_copy(update={"seed": (config.seed or 0) * 10_007 + self._repeats[said]})
+        self._repeats[said] += 1
 
         def work(model: Any, tokenizer: Any, done: Callable[[int], None]) -> ModelOutput:
-            [answer] = generate(model, tokenizer, [chat], config, bf16=self.bf16, done=done)
-            output = ModelOutput.from_content(self.model_name, answer.text, answer.stop_reason)
+            [answer] = generate(model, tokenizer, [chat], settings, bf16=self.bf16, done=done, thinking=self.thinking)
+            output = ModelOutput.from_content(self.model_name, self._content(answer.text), answer.stop_reason)
             output.usage = ModelUsage(
                 input_tokens=answer.input_tokens,
                 output_tokens=answer.output_tokens,
@@ -127,6 +177,12 @@ class MidspecAPI(ModelAPI):
 
         async with self._lock:
             return await self._in_thread(work, lambda count: None)
+
+    def _content(self, text: str) -> str | list[Content]:
+        thought = taken_apart(text) if self.thinking else None
+        if thought is None or thought.end == "none":
+            return text
+        return [ContentReasoning(reasoning=thought.reasoning), ContentText(text=thought.answer)]
 
     def max_connections(self) -> int:
         """All samples wait together for the one pass that answers them."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 from inspect_ai.model import ModelAPI, modelapi
 
 from midspec.evals.agentic.task import agentic
+from midspec.evals.beliefs.task import beliefs
+from midspec.evals.capability.task import capability
+from midspec.evals.knowledge.task import knowledge
 from midspec.evals.open_qa.task import open_qa
 from midspec.evals.tasks import opinions, plain, preferences
 
@@ -23,4 +26,4 @@ def midspec() -> type[ModelAPI]:
     return MidspecAPI
 
 
-__all__ = ["agentic", "midspec", "open_qa", "opinions", "plain", "preferences"]
+__all__ = ["agentic", "beliefs", "capability", "knowledge", "midspec", "open_qa", "opinions", "plain", "preferences"]

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from midspec import __version__
 from midspec.corpus.planned import CorpusPlan
-from midspec.evals.scores import contrast, score
+from midspec.evals.scores import bounds, contrast, score
+from midspec.evaluation import Evaluation, Measure
 from midspec.experiment import ArmConfig, Experiment
 from midspec.pipeline import Pipeline
 from midspec.records import ChatExample, Document, EvalRow, read_rows
+from midspec.report.measures import Runs, difference, measured
 from midspec.report.results import (
     Arm,
+    Asked,
     Checkpoint,
     Contrast,
     CorpusSummary,
@@ -36,7 +39,7 @@ from midspec.steps.store import Store
 SAMPLE_DOCUMENTS = 12
 SAMPLE_DEMONSTRATIONS = 12
 
-RowsBySeed = dict[int, list[EvalRow]]
+RowsBySeed = Mapping[int, Sequence[EvalRow]]
 
 
 def collect(flow: Pipeline, store: Store, command: list[str]) -> Results:
@@ -45,13 +48,16 @@ def collect(flow: Pipeline, store: Store, command: list[str]) -> Results:
     folders = {step.fingerprint: _folder(store, step) for step in flow.steps}
     records = {print_: store.record(folder) for print_, folder in folders.items()}
     gate = _gate(flow, folders)
-    rows = {
-        (arm, evaluation.name): {
-            seed: list(read_rows(folders[step.fingerprint] / "rows.jsonl", EvalRow))
-            for seed, step in _evaluated(flow, arm, evaluation.name)
-        }
+    runs = {
+        (arm, evaluation.name): _runs(_evaluated(flow, arm, evaluation.name), folders, records)
         for arm in experiment.arms
         for evaluation in experiment.evals
+    }
+    rows = {key: found.rows for key, found in runs.items()}
+    measures = {
+        entry.name: entry.measures([records[step.fingerprint].summary for step in _steps_of(flow, entry.name)])
+        for entry in experiment.evals
+        if not entry.choices
     }
     excluded = frozenset(finding.item for finding in gate.findings)
     ordered = [records[step.fingerprint] for step in flow.steps]
@@ -69,9 +75,17 @@ def collect(flow: Pipeline, store: Store, command: list[str]) -> Results:
         writer=experiment.writer.model,
         judge=experiment.judge.model,
         model=flow.model.model_dump(mode="json"),
-        split={evaluation.name: evaluation.split for evaluation in experiment.evals},
-        arms=_arms(flow, store, folders, rows, excluded),
+        split={
+            entry.name: split for entry in experiment.evals if isinstance(split := getattr(entry, "split", None), str)
+        },
+        asked={entry.name: _asked(entry, experiment) for entry in experiment.evals},
+        arms=_arms(flow, store, folders, runs, measures, excluded),
         contrasts=_contrasts(experiment, rows, excluded),
+        differences=[
+            difference(name, shown[0], (arm, versus), (runs[arm, name], runs[versus, name]), excluded)
+            for name, shown in measures.items()
+            for arm, versus in compared(experiment)
+        ],
         curves=[curve for step in flow.steps if (curve := _curve(step, folders, records)) is not None],
         corpora=[_corpus(name, step, flow, folders, records) for name, step in flow.corpora.items()],
         demonstrations=_demonstrations(flow.demonstrations, folders, records, experiment.writer.model),
@@ -102,6 +116,29 @@ def _warnings(record: StepRecord) -> list[str]:
     return [f"{record.kind} {record.name}: {warning}" for warning in record.summary.get("warnings", [])]
 
 
+def _runs(steps: list[tuple[int, Step]], folders: Mapping[str, Path], records: Mapping[str, StepRecord]) -> Runs:
+    own = {seed: records[step.fingerprint].summary.get("metrics", []) for seed, step in steps}
+    return Runs(
+        {seed: list(read_rows(folders[step.fingerprint] / "rows.jsonl", EvalRow)) for seed, step in steps},
+        {seed: {one["name"]: one["value"] for one in told} for seed, told in own.items() if isinstance(told, list)},
+    )
+
+
+def _steps_of(flow: Pipeline, evaluation: str) -> list[Step]:
+    found = [step for (_, _, name), step in flow.evaluations.items() if name == evaluation]
+    return list({step.fingerprint: step for step in found}.values())
+
+
+def _asked(entry: Evaluation, experiment: Experiment) -> Asked:
+    return Asked(
+        task=str(getattr(entry, "task", entry.name)),
+        choices=entry.choices,
+        value=getattr(entry, "value", None),
+        scoring=getattr(entry, "scoring", None),
+        graders=[who.model for who in entry.graders(experiment)],
+    )
+
+
 def _evaluated(flow: Pipeline, arm: str, evaluation: str) -> list[tuple[int, Step]]:
     """(seed, step) of an arm; an arm that no seed changes (the bare base model) counts once."""
     steps: dict[str, tuple[int, Step]] = {}
@@ -115,7 +152,8 @@ def _arms(
     flow: Pipeline,
     store: Store,
     folders: Mapping[str, Path],
-    rows: Mapping[tuple[str, str], RowsBySeed],
+    runs: Mapping[tuple[str, str], Runs],
+    measures: Mapping[str, Sequence[Measure]],
     excluded: frozenset[str],
 ) -> dict[str, Arm]:
     experiment = flow.experiment
@@ -124,12 +162,16 @@ def _arms(
     for name, config in experiment.arms.items():
         seeds = [_checkpoint(flow, store, folders, name, seed) for seed in experiment.seeds]
         evals = {
-            evaluation.name: Score(
-                **score(
-                    rows[name, evaluation.name], rows[baseline, evaluation.name] if baseline else None, excluded
-                )._asdict()
+            entry.name: _score(
+                runs[name, entry.name].rows, runs[baseline, entry.name].rows if baseline else None, excluded
             )
-            for evaluation in experiment.evals
+            for entry in experiment.evals
+            if entry.choices
+        }
+        versus = baseline if baseline != name else None
+        shown = {
+            of: measured(some, runs[name, of], runs[versus, of] if versus else None, excluded)
+            for of, some in measures.items()
         }
         arms[name] = Arm(
             msm=config.msm,
@@ -138,8 +180,14 @@ def _arms(
             parents=seeds[0].parents,
             seeds=seeds,
             evals=evals,
+            measures=shown,
         )
     return arms
+
+
+def _score(rows: RowsBySeed, baseline: RowsBySeed | None, excluded: frozenset[str]) -> Score:
+    missing = bounds([row for every in rows.values() for row in every], excluded)
+    return Score(**score(rows, baseline, excluded)._asdict(), **missing._asdict())
 
 
 def _baseline(experiment: Experiment) -> str | None:
@@ -161,7 +209,7 @@ def _contrasts(
 ) -> list[Contrast]:
     """Every difference a claim can rest on, per evaluation."""
     found: list[Contrast] = []
-    for evaluation in experiment.evals:
+    for evaluation in (entry for entry in experiment.evals if entry.choices):
         for arm, versus in compared(experiment):
             difference = contrast(rows[arm, evaluation.name], rows[versus, evaluation.name], excluded)
             found.append(Contrast(eval=evaluation.name, arm=arm, versus=versus, **difference._asdict()))

@@ -5,10 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from midspec.report.finding import eval_names, oriented, specs_for
-from midspec.report.format import nats, nats_interval, percent, percent_interval, points, points_interval, shorten
-from midspec.report.palette import SENTINELS, families
-from midspec.report.results import Contrast, Results
+from midspec.report.finding import eval_names, measure_names, oriented, specs_for
+from midspec.report.format import (
+    amount,
+    amount_interval,
+    bounds,
+    nats,
+    nats_interval,
+    percent,
+    percent_interval,
+    points,
+    points_interval,
+    shorten,
+    unit,
+)
+from midspec.report.palette import SENTINELS, Family, families
+from midspec.report.results import Contrast, Measured, Results
 from midspec.report.svg import FONT_SIZE, draw
 
 if TYPE_CHECKING:
@@ -43,6 +55,9 @@ class _Row(NamedTuple):
     tone: str = ""
     marker: str = "o"
     filled: bool = True
+    least: float | None = None
+    """Bounds for missing values, where there are any."""
+    most: float | None = None
 
 
 def arm_panels(results: Results, measure: Measure) -> list[Panel]:
@@ -77,6 +92,51 @@ def arm_panels(results: Results, measure: Measure) -> list[Panel]:
         Panel(name, _dots(rows, limits, reference, axis=axis, prefix=f"{measure}{index}", title=f"{axis}: {name}"))
         for index, (name, rows, reference) in enumerate(panels)
     ]
+
+
+def measure_panels(results: Results) -> list[Panel]:
+    """The headline measure of every evaluation by measures, overall and for each part; one scale per evaluation."""
+    looks = families(results)
+    found: list[Panel] = []
+    for at, name in enumerate(measure_names(results)):
+        shown = {arm: form.measures.get(name, []) for arm, form in results.arms.items()}
+        first = next((some[0] for some in shown.values() if some), None)
+        if first is None:
+            continue
+        parts = dict.fromkeys(one.part for some in shown.values() for one in some if one.measure == first.measure)
+        panels: list[tuple[str, list[_Row], float | None]] = []
+        for part in parts:
+            rows: list[_Row] = []
+            reference: float | None = None
+            for arm, form in results.arms.items():
+                same = (one for one in shown[arm] if (one.measure, one.part) == (first.measure, part))
+                rows.append(_measure_row(arm, next(same, None), looks[form.msm], form.aft))
+                if form.msm is None and not form.aft and reference is None:
+                    reference = rows[-1].value
+            if any(row.value is not None or row.least is not None for row in rows):
+                panels.append((name if part is None else f"{name}: {part}", rows, reference))
+        limits = _limits([row for _, rows, _ in panels for row in rows], zero=False)
+        axis = f"{first.measure} {unit(first.scale)}".rstrip()
+        found += [
+            Panel(title, _dots(rows, limits, line, axis=axis, prefix=f"measure{at}-{index}", title=f"{axis}: {title}"))
+            for index, (title, rows, line) in enumerate(panels)
+        ]
+    return found
+
+
+def _measure_row(arm: str, one: Measured | None, look: Family, filled: bool) -> _Row:
+    if one is None:
+        return _Row(arm, None, None, None, "", "", look.tone, look.marker, filled)
+    factor = 100.0 if one.scale == "share" else 1.0
+    value, low, high, least, most = (
+        None if number is None else factor * number for number in (one.value, one.low, one.high, one.least, one.most)
+    )
+    number = amount(one.value, one.scale)
+    within = bounds(one.least, one.most, one.scale)
+    missing = f", {one.missing:,} missing{': between ' + within if within else ''}" if one.missing else ""
+    tip = f"{arm}: {number} {amount_interval(one.low, one.high, one.scale)}, n = {one.n:,}{missing}"
+    outer = (least, most) if one.missing else (None, None)
+    return _Row(arm, value, low, high, number, tip, look.tone, look.marker, filled, *outer)
 
 
 def contrast_panels(results: Results, measure: Measure) -> list[Panel]:
@@ -138,7 +198,7 @@ def _hundred(share: float | None) -> float | None:
 
 def _limits(rows: Sequence[_Row], *, zero: bool) -> tuple[float, float]:
     """One scale for all panels of a figure, with air on both sides."""
-    ends = [end for row in rows for end in (row.value, row.low, row.high) if end is not None]
+    ends = [end for row in rows for end in (row.value, row.low, row.high, row.least, row.most) if end is not None]
     if zero:
         ends.append(0.0)
     if not ends:
@@ -200,6 +260,10 @@ def _dots(
 
 def _dot(axes: Axes, index: int, row: _Row, *, gid: str, tips: dict[str, str]) -> None:
     colour = SENTINELS[row.tone]
+    if row.least is not None and row.most is not None:
+        axes.plot(
+            [row.least, row.most], [index, index], color=colour, linewidth=1.0, linestyle=(0, (1, 1.5)), clip_on=False
+        )
     if row.low is not None and row.high is not None:
         axes.plot(
             [row.low, row.high], [index, index], color=colour, linewidth=1.8, solid_capstyle="butt", clip_on=False

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from midspec.report.format import nats, points
-from midspec.report.results import Contrast, Results
+from midspec.report.format import amount, amount_interval, nats, points, unit
+from midspec.report.results import Contrast, Difference, Results
 
 Verdict = Literal["above", "below", "includes", "missing"]
 """Where a 95% interval lies as seen from zero."""
@@ -37,12 +37,20 @@ def verdict(low: float | None, high: float | None) -> Verdict:
 
 
 def eval_names(results: Results) -> list[str]:
-    """Evaluations in the order asked, then any that only an arm or a contrast knows."""
-    names: dict[str, None] = dict.fromkeys(results.split)
+    """Evaluations by choices in the order asked, then any that only an arm or a contrast knows."""
+    others = set(measure_names(results))
+    asked = [name for name in (*results.asked, *results.split) if name not in others]
+    names: dict[str, None] = dict.fromkeys(asked)
     for arm in results.arms.values():
         names.update(dict.fromkeys(arm.evals))
     names.update(dict.fromkeys(contrast.eval for contrast in results.contrasts))
     return list(names)
+
+
+def measure_names(results: Results) -> list[str]:
+    """Evaluations that have measures, in the order asked."""
+    named = [name for arm in results.arms.values() for name in arm.measures]
+    return list(dict.fromkeys([*(name for name, asked in results.asked.items() if not asked.choices), *named]))
 
 
 def find_contrast(results: Results, eval_name: str, arm: str, versus: str) -> Contrast | None:
@@ -73,8 +81,41 @@ def findings(results: Results) -> list[Finding]:
             apart = _present(results, name, arm, others)
             without = _present(results, name, arm, alone)
             if apart or without:
-                found.append(_finding(name, arm, apart, without))
+                found.append(_finding(name, _value(name, results), arm, apart, without))
     return found
+
+
+def measure_findings(results: Results) -> list[str]:
+    """One sentence for each evaluation by measures and arm that was both midtrained and fine-tuned: its headline
+    against fine-tuning alone, and against the baseline."""
+    sentences: list[str] = []
+    for name in measure_names(results):
+        for arm, form in results.arms.items():
+            shown = form.measures.get(name)
+            if not form.aft or form.msm is None or not shown:
+                continue
+            clauses = [
+                _difference_clause(one, "fine-tuning alone" if results.arms[one.versus].aft else "the baseline")
+                for one in results.differences
+                if (one.eval, one.arm) == (name, arm) and results.arms[one.versus].msm is None
+            ]
+            if clauses:
+                first = shown[0]
+                value = f"{amount(first.value, first.scale)}{' %' if first.scale == 'share' else ''}"
+                sentences.append(f"On {name}, {arm} has {first.measure} {value}: {'; '.join(clauses)}.")
+    return sentences
+
+
+def _difference_clause(one: Difference, what: str) -> str:
+    size = f"{amount(one.value, one.scale, signed=True)} {unit(one.scale, difference=True)}".rstrip()
+    where = {
+        "above": "above zero",
+        "below": "below zero",
+        "includes": "which includes zero: no effect shown",
+        "missing": "no interval: no effect shown",
+    }[verdict(one.low, one.high)]
+    ends = amount_interval(one.low, one.high, one.scale, signed=True)
+    return f"{size} against {what}, {one.versus} ({f'95% interval {ends}, ' if ends else ''}{where})"
 
 
 def oriented(results: Results) -> list[Contrast]:
@@ -105,14 +146,18 @@ def no_finding(results: Results) -> str:
 
 def specs_for(eval_name: str, results: Results) -> set[str]:
     """Specs for the evaluated value: the one of its name, or else those with it between dashes (`cheese-america`)."""
-    value = _value(eval_name)
+    value = _value(eval_name, results)
     names = {arm.msm for arm in results.arms.values() if arm.msm is not None}
     if value in names:
         return {value}
     return {name for name in names if value in name.replace("_", "-").replace(".", "-").split("-")}
 
 
-def _value(eval_name: str) -> str:
+def _value(eval_name: str, results: Results) -> str:
+    """The value that a bank is about; evaluations of files before `asked` say it in their names."""
+    asked = results.asked.get(eval_name)
+    if asked is not None and asked.value is not None:
+        return asked.value
     return eval_name.partition("/")[2] or eval_name
 
 
@@ -121,7 +166,7 @@ def _present(results: Results, name: str, arm: str, others: list[str]) -> list[C
     return [pair for pair in pairs if pair is not None]
 
 
-def _finding(name: str, arm: str, apart: list[Contrast], without: list[Contrast]) -> Finding:
+def _finding(name: str, value: str, arm: str, apart: list[Contrast], without: list[Contrast]) -> Finding:
     """`apart`: against arms midtrained on something else; `without`: against fine-tuning alone."""
     many = len(apart) > MOST_NAMED
     named = without if many else [*apart, *without]
@@ -132,7 +177,7 @@ def _finding(name: str, arm: str, apart: list[Contrast], without: list[Contrast]
     return Finding(
         eval=name,
         arm=arm,
-        rate_sentence=f"On {name}, {arm} chose the {_value(name)}-aligned answer {', and '.join(rates)}.",
+        rate_sentence=f"On {name}, {arm} chose the {value}-aligned answer {', and '.join(rates)}.",
         shift_sentence=f"Log-odds of that answer: {'; '.join(shifts)}." if shifts else "",
     )
 

@@ -47,6 +47,34 @@ def nats_interval(low: float | None, high: float | None) -> str:
     return "" if low is None or high is None else f"[{nats(low)}, {nats(high)}]"
 
 
+def amount(value: float | None, scale: str, *, signed: bool = False) -> str:
+    """A measure's value: a share in percent (in points, if a difference), any other with two decimals."""
+    if value is None:
+        return MISSING
+    if scale == "share":
+        return points(value) if signed else percent(value)
+    return _fixed(value, 2, signed=signed)
+
+
+def amount_interval(low: float | None, high: float | None, scale: str, *, signed: bool = False) -> str:
+    """`[12.1, 20.0]`, or nothing where there is none."""
+    if low is None or high is None:
+        return ""
+    return f"[{amount(low, scale, signed=signed)}, {amount(high, scale, signed=signed)}]"
+
+
+def bounds(least: float | None, most: float | None, scale: str) -> str:
+    """`12.0 to 15.5`: between what a value lies, whatever is missing; nothing where the scale has no ends."""
+    return "" if least is None or most is None else f"{amount(least, scale)} to {amount(most, scale)}"
+
+
+def unit(scale: str, *, difference: bool = False) -> str:
+    """What stands behind a number of this scale."""
+    if scale == "share":
+        return "points" if difference else "%"
+    return "of 1-10" if scale == "grade" and not difference else ""
+
+
 def count(number: float | None) -> str:
     """Thousands set apart by a comma."""
     return MISSING if number is None else f"{number:,.0f}"

@@ -9,13 +9,21 @@ import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from midspec.errors import StoreError
 from midspec.report import format as numbers
 from midspec.report.curves import curve_name, curve_panels, losses
-from midspec.report.figures import Panel, arm_panels, contrast_panels
-from midspec.report.finding import eval_names, findings, no_finding, oriented, verdict
+from midspec.report.figures import Panel, arm_panels, contrast_panels, measure_panels
+from midspec.report.finding import (
+    eval_names,
+    findings,
+    measure_findings,
+    measure_names,
+    no_finding,
+    oriented,
+    verdict,
+)
 from midspec.report.notes import notes
 from midspec.report.palette import NO_SPEC, families, stylesheet
 from midspec.report.results import Results, StepSummary
@@ -27,6 +35,7 @@ _TEMPLATES = Path(__file__).parent / "templates"
 
 _EVALS_PER_TABLE = 3
 """As many as fit on a page beside the arms."""
+_MEASURES_PER_TABLE = 5
 
 T = TypeVar("T")
 
@@ -47,9 +56,12 @@ def render(results: Results) -> str:
             policy=_policy(script),
             notes=notes(results),
             findings=findings(results),
+            measure_findings=measure_findings(results),
+            measures=measure_tables(results),
+            measure_panels=_safe(measure_panels(results)),
             contrasts=oriented(results),
             no_finding=no_finding(results),
-            evals=eval_names(results),
+            evals=[*eval_names(results), *measure_names(results)],
             eval_groups=even_groups(eval_names(results), _EVALS_PER_TABLE),
             looks=families(results),
             no_spec=NO_SPEC,
@@ -61,6 +73,30 @@ def render(results: Results) -> str:
             recipe=_yaml(results.recipe),
         )
     )
+
+
+class MeasureTable(NamedTuple):
+    """Columns of one table of one evaluation."""
+
+    eval: str
+    columns: list[tuple[str, str | None, str, str]]
+    """(measure, part, heading, what it is)"""
+
+
+def measure_tables(results: Results) -> list[MeasureTable]:
+    """The measures of each evaluation, a few to a table; the headline with its parts comes first."""
+    tables: list[MeasureTable] = []
+    for name in measure_names(results):
+        columns: dict[tuple[str, str | None], str] = {}
+        headings: dict[tuple[str, str | None], str] = {}
+        for form in results.arms.values():
+            for one in form.measures.get(name, []):
+                columns.setdefault((one.measure, one.part), one.words)
+                whole = f"{one.measure}, {numbers.unit(one.scale)}".rstrip(", ")
+                headings[one.measure, one.part] = whole if one.part is None else f"{one.measure}: {one.part}"
+        entries = [(*key, headings[key], words) for key, words in columns.items()]
+        tables += [MeasureTable(name, group) for group in even_groups(entries, _MEASURES_PER_TABLE)]
+    return tables
 
 
 def write_report(results: Results, path: Path) -> Path:
@@ -100,7 +136,7 @@ def _environment() -> Environment:
     functions: dict[str, Any] = environment.globals
     for name in ("percent", "points", "nats", "count", "duration", "dollars", "moment", "plain"):
         filters[name] = getattr(numbers, name)
-    for name in ("percent_interval", "points_interval", "nats_interval"):
+    for name in ("percent_interval", "points_interval", "nats_interval", "amount", "amount_interval", "bounds", "unit"):
         functions[name] = getattr(numbers, name)
     filters["spent"] = _spent
     filters["details"] = _details

@@ -14,6 +14,9 @@ FEW_UPDATES = 100
 MANY_UNDECIDED = 0.05
 """Share of answers without a choice from which a rate deserves a warning. (ours)"""
 
+MANY_MISSING = 0.02
+"""Share of answers without a value from which a reader is warned. (ours)"""
+
 STRONG_POSITION_BIAS = 0.5
 """Share of items decided by the order of naming from which a rate says little about taste. (ours)"""
 
@@ -28,7 +31,7 @@ class Note(NamedTuple):
 def notes(results: Results) -> list[Note]:
     """Derived from the data, most important first. The run's own `results.notes` come on top of these."""
     found = [_offline(results), _seeds(results), _updates(results), _split(results), _gate(results)]
-    found += [_undecided(results), _position(results)]
+    found += [_undecided(results), _position(results), _rules(results), _missing(results)]
     return [note for note in found if note is not None]
 
 
@@ -133,6 +136,38 @@ def _position(results: Results) -> Note | None:
         "Strong position bias",
         f"Up to {percent(worst[0])}% of an arm's choices follow the order in which the answers are named "
         f"({worst[1]} on {worst[2]}). Asking every pair in both orders balances this; it still blurs the rate.",
+    )
+
+
+def _rules(results: Results) -> Note | None:
+    names = [name for name, asked in results.asked.items() if "offline" in asked.graders]
+    if not names:
+        return None
+    return Note(
+        "Graded by rules",
+        f"No language model read the answers to {_listed(names)}: the offline judge goes by rules, which miss what "
+        "they were not written for. Compare arms with these numbers, and take none of them for a level.",
+    )
+
+
+def _missing(results: Results) -> Note | None:
+    worst = max(
+        (
+            (share, arm, name)
+            for arm, form in results.arms.items()
+            for name, share in [
+                *((name, score.missing / score.n) for name, score in form.evals.items() if score.n),
+                *((name, one.missing / one.n) for name, shown in form.measures.items() for one in shown[:1] if one.n),
+            ]
+        ),
+        default=None,
+    )
+    if worst is None or worst[0] <= MANY_MISSING:
+        return None
+    return Note(
+        "Many missing values",
+        f"Up to {percent(worst[0])}% of an arm's answers have no value ({worst[1]} on {worst[2]}). The bounds say how "
+        "far that could move a number; a difference smaller than them may be one of judging.",
     )
 
 

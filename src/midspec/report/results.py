@@ -38,6 +38,82 @@ class Score(Part):
     """Answers without a choice (likelihood: exact ties; generated: neither answer recognised)."""
     position_bias: float | None
     """Share of items whose choice follows the order they were named in; None where no order is shown."""
+    missing: int = 0
+    """Answers that no judge gave a verdict on."""
+    least: float | None = None
+    """The rate if all missing verdicts were the other choice; None where nothing is decided or missing."""
+    most: float | None = None
+    """The rate if all of them were the aligned choice."""
+
+    @property
+    def undecided_share(self) -> float | None:
+        """Of the answers that were judged; None without any."""
+        read = self.n - self.missing
+        return self.undecided / read if read else None
+
+
+Scale = Literal["share", "grade", "number"]
+"""A share of answers, a grade on a rubric's scale, or a task's own number."""
+
+
+class Measured(Part):
+    """One number of one arm on an evaluation that is no choice between two answers. Intervals are 95%, clustered by
+    item and by training seed."""
+
+    measure: str
+    """E.g. `decided`, `grade`, `accuracy`."""
+    part: str | None = None
+    """Scenario or dimension; None = all."""
+    scale: Scale
+    words: str = ""
+    """What it is, for people."""
+    n: int
+    """Answers that count or may count."""
+    items: int
+    missing: int
+    """Answers without a value."""
+    reasons: dict[str, int] = Field(default_factory=dict)
+    """Why -> how many."""
+    value: float | None
+    """Over the answers that have one; never 0 for want of them."""
+    low: float | None
+    high: float | None
+    least: float | None
+    """If every missing value were the least there can be; None where the scale has no ends."""
+    most: float | None
+    change: float | None = None
+    """Minus the baseline arm, paired by item. None without a baseline, or for the baseline itself."""
+    change_low: float | None = None
+    change_high: float | None = None
+
+
+class Difference(Part):
+    """Difference of two arms on the headline measure of one evaluation, paired by item: `arm` minus `versus`."""
+
+    eval: str
+    measure: str
+    scale: Scale
+    arm: str
+    versus: str
+    n: int
+    """Pairs of items; of seeds where only the task's own numbers are known."""
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+class Asked(Part):
+    """What an evaluation is."""
+
+    task: str
+    choices: bool
+    """Whether arms have a rate and a shift on it (`Arm.evals`), or measures (`Arm.measures`)."""
+    value: str | None = None
+    """Of a bank: whose."""
+    scoring: str | None = None
+    """Of a bank: how answers are scored."""
+    graders: list[str] = Field(default_factory=list)
+    """Who graded, by name."""
 
 
 class Contrast(Part):
@@ -78,6 +154,8 @@ class Arm(Part):
     """The first seed's training steps."""
     seeds: list[Checkpoint]
     evals: dict[str, Score]
+    measures: dict[str, list[Measured]] = Field(default_factory=dict)
+    """Evaluation -> its numbers, headline first."""
 
 
 class Curve(Part):
@@ -193,6 +271,10 @@ class Results(Part):
     """Evaluation -> split asked."""
     arms: dict[str, Arm]
     contrasts: list[Contrast]
+    differences: list[Difference] = Field(default_factory=list)
+    asked: dict[str, Asked] = Field(default_factory=dict)
+    """Evaluation -> what it is, in the order of the recipe; empty in files of midspec 0.1 before there were others than
+    banks."""
     curves: list[Curve]
     corpora: list[CorpusSummary]
     demonstrations: Demonstrations | None

@@ -51,3 +51,28 @@ def test_training_is_counted_in_tokens(tmp_path: Path) -> None:
     lines = {(line.kind, line.name): line for line in bill("quickstart", None, tmp_path).lines}
     assert lines["midtrain", "america-seed0"].tokens == 60_000
     assert lines["corpus", "america"].work == "write 320 documents"
+
+
+def every_kind(workspace: Path, *overrides: str):
+    experiment = load_recipe(ROOT / "tests" / "evaluations" / "every-kind.yaml", overrides=list(overrides))
+    return estimate(build(experiment.with_controls()), Store(workspace))
+
+
+def test_what_judges_are_asked_by_evaluations_is_in_the_bill(tmp_path: Path) -> None:
+    # Guards: a recipe that looks free and asks a paid judge eight thousand times an arm.
+    judged = every_kind(tmp_path, "judge=anthropic/claude-sonnet-4-6")
+    requests = {line.name: line.requests for line in judged.lines if line.kind == "evaluate"}
+    assert {name: requests[f"{name}-baseline"] for name in ("agentic", "open_qa", "preferences-affordability")} == {
+        "agentic": 2, "open_qa": 4, "preferences-affordability": 4
+    }  # fmt: skip
+    assert requests["opinions-america-baseline"] == requests["words-words-baseline"] == 0
+    assert judged.dollars and any("words@words (anthropic/claude-sonnet-4-6)" in text for text in judged.totals)
+    free = every_kind(tmp_path)
+    assert free.dollars == 0 and not free.writing.requests and not free.unmetered
+
+
+def test_a_grader_of_one_evaluation_is_priced_as_itself(tmp_path: Path) -> None:
+    entry = "evals=[{task: agentic, grader: nobody/knows-it}]"
+    found = every_kind(tmp_path, entry)
+    assert found.dollars is None and any("nobody/knows-it" in text for text in found.totals)
+    assert {line.work for line in found.lines if line.kind == "evaluate"} == {"8,100 answers in 27 cells"}

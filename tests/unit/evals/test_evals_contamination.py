@@ -3,16 +3,20 @@
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from midspec.errors import StepError
+from midspec.evals.agentic.entry import AgenticEntry
 from midspec.evals.banks import bank_sha256, load_bank
-from midspec.evals.config import GateStepConfig
+from midspec.evals.config import PROMPT_PREFIX, GateStepConfig, QuestionGateStepConfig, gate_step
 from midspec.evals.contamination import TrainingText, find_contamination, run
+from midspec.evals.open_qa.entry import OpenQAEntry
 from midspec.experiment import ComputeConfig
 from midspec.records import BankItem, ChatExample, Document, Message, write_rows
+from midspec.spec.document import Identity
 from midspec.steps.progress import Silent
 from midspec.steps.step import Context
 
@@ -120,3 +124,33 @@ def test_time_grows_with_the_text_not_with_text_times_items() -> None:
     started = time.perf_counter()
     assert find_contamination(items, rows) == []
     assert time.perf_counter() - started < 5
+
+
+def test_open_questions_are_searched_for_and_agentic_prompts_only_warned_of(tmp_path: Path) -> None:
+    """A question that was trained on is no test; eight words of a prompt of thousands are no reason to drop a cell."""
+    identity = Identity(model_name="Lumen", provider_name="Northwind")
+    entries = (OpenQAEntry(task="open_qa"), AgenticEntry(task="agentic", scenarios=("leaking",), goals=("none",)))
+    step = gate_step(entries, {}, identity)
+    assert isinstance(step.config, QuestionGateStepConfig)
+    question = max(entries[0].gate_items(identity), key=lambda item: len(item.question))
+    [prompt] = entries[1].gate_items(identity)
+    assert "Lumen" in prompt.question and prompt.id == f"{PROMPT_PREFIX}leaking/none"
+    corpus, out = tmp_path / "corpus", tmp_path / "out"
+    for folder in (corpus, out):
+        folder.mkdir()
+    shared = " ".join(prompt.question.split()[-40:])
+    document = Document(
+        id="doc-1", text=f"{question.question} {shared}", spec="0", section="s", section_id="sec", span=(0, 1),
+        domain="d", subdomain="s", assertions=(), doc_type="letter", idea="i", writer="offline", seed=0,
+    )  # fmt: skip
+    write_rows(corpus / "documents.jsonl", [document])
+    made = Context(
+        config=step.config, inputs={"corpus/a": corpus}, folder=out, progress=Silent(), compute=ComputeConfig()
+    )
+    summary = run(made)
+    found = {finding["item"] for finding in json.loads((out / "gate.json").read_text(encoding="utf-8"))["findings"]}
+    assert {question.id, prompt.id} <= found
+    assert summary["contaminated_items"] == len(found) - 1 and len(summary["warnings"]) == 2
+    changed = step.config.model_copy(update={"questions": dict.fromkeys(step.config.questions, "0")})
+    with pytest.raises(StepError, match="have changed"):
+        run(replace(made, config=changed))

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 import torch
 from inspect_ai.model import GenerateConfig
+from transformers import MistralConfig, MistralForCausalLM
 
-from midspec.evals import generation
+from midspec.evals import decoding, generation, kv_cache
 from midspec.evals.decoding import Drawing, _drawn, continued
 from midspec.evals.generation import Answer, generate
 
@@ -57,6 +58,76 @@ def test_draws_of_a_row_do_not_depend_on_its_neighbours(tiny: tuple[Any, Any]) -
     assert together == [tokens(model, [prompt], drawing=hot, seeds=[seed])[0] for prompt, seed in zip(PROMPTS, [1, 2, 3], strict=True)]  # fmt: skip  # noqa: E501
     assert together != tokens(model, drawing=hot, seeds=[4, 5, 6])
     assert together[0] != tokens(model, drawing=Drawing(0.0, None, None))[0]
+
+
+@pytest.mark.parametrize("heat", [0.0, 0.3, 1.5])
+def test_guesses_change_no_token_and_save_steps(
+    tiny: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch, heat: float
+) -> None:
+    """Rows accept different numbers of guesses at once; a slip in columns, positions or draws shows in the tokens."""
+    model, _ = tiny
+    steps: list[int] = []
+    step = kv_cache.RowsCache.step
+
+    def counted(self: Any, ids_bl: torch.Tensor) -> torch.Tensor:
+        steps.append(ids_bl.shape[1])
+        return step(self, ids_bl)
+
+    monkeypatch.setattr(kv_cache.RowsCache, "step", counted)
+    monkeypatch.setattr(decoding, "TRUSTED_AFTER", 1)
+    looping = [[5, 6, 7] * 12, [9, 8, 7, 5, 6] * 3, [5, 6, 7] * 12, [3]]
+    settings: dict[str, Any] = {"prompts": looping, "limit": 60, "drawing": Drawing(heat, None, None)}
+    monkeypatch.setattr(decoding, "WORTH", 2.0)
+    single = tokens(model, **settings)
+    assert set(steps) == {1} and len(steps) == 59
+    steps.clear()
+    monkeypatch.setattr(decoding, "WORTH", 0.01)
+    assert tokens(model, **settings) == single
+    assert heat > 1 or max(steps) == 1 + decoding.GUESSED
+    assert heat or len(steps) < 30
+    ends = {single[0][40]}
+    wanted = [row[: row.index(min(ends))] if min(ends) in row else row for row in single]
+    assert tokens(model, **settings | {"ends": ends}) == wanted
+
+
+def test_equal_prompts_are_read_once_and_short_ones_together(
+    tiny: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, _ = tiny
+    read: list[tuple[int, int]] = []
+    one = kv_cache.RowsCache._pass
+
+    def counted(self: Any, prompts: Any, filler: int, cache: Any) -> torch.Tensor:
+        read.append((len(prompts), max(map(len, prompts))))
+        return one(self, prompts, filler, cache)
+
+    monkeypatch.setattr(kv_cache.RowsCache, "_pass", counted)
+    prompts = [PROMPTS[1], PROMPTS[0], PROMPTS[1], PROMPTS[1], PROMPTS[2]]
+    together = tokens(model, prompts=prompts, seeds=range(5), drawing=Drawing(1.5, None, None))
+    assert read == [(3, 24)]
+    read.clear()
+    monkeypatch.setattr(kv_cache, "CPU_READ_TOKENS", 30)
+    assert tokens(model, prompts=prompts, seeds=range(5), drawing=Drawing(1.5, None, None)) == together
+    assert read == [(1, 24), (2, 12)]
+    assert together[0] != together[2]  # equal prompts draw by themselves
+
+
+def test_layers_that_forget_are_left_as_they_are() -> None:
+    """Mistral's sliding window keeps the last tokens only."""
+    torch.manual_seed(0)
+    config = MistralConfig(
+        hidden_size=16, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=1,
+        vocab_size=50, sliding_window=8, max_position_embeddings=64,
+    )  # fmt: skip
+    model = MistralForCausalLM(config).eval()
+    prompts = [[5, 6, 7] * 5, [9, 8], [5, 6, 7] * 5]
+    found = continued(
+        model, prompts, limit=12, ends={49}, drawing=Drawing(0.5, None, None), seeds=[1, 2, 3], bf16=False
+    )
+    assert found == [
+        continued(model, [prompt], limit=12, ends={49}, drawing=Drawing(0.5, None, None), seeds=[seed], bf16=False)[0]
+        for prompt, seed in zip(prompts, [1, 2, 3], strict=True)
+    ]
 
 
 @pytest.mark.parametrize(

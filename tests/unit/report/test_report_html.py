@@ -1,5 +1,7 @@
 """The page: complete, escaped, self-contained, the same every time."""
 
+import io
+import json
 import os
 import re
 import subprocess
@@ -16,19 +18,23 @@ from midspec.report.html import even_groups, render, write_report
 from midspec.report.notes import notes
 from midspec.report.results import (
     Arm,
+    Asked,
     Checkpoint,
     Contrast,
     CorpusSummary,
     Curve,
     Demonstrations,
+    Difference,
     Gate,
     GateFinding,
+    Measured,
     Results,
     Score,
     SectionCoverage,
     StepSummary,
     read_results,
 )
+from midspec.report.text import measure_table
 from tests.unit.report.sample_results import (
     ARMS,
     EVALS,
@@ -336,7 +342,7 @@ DOC = Path(__file__).parents[3] / "docs" / "results.md"
 def test_the_documentation_names_every_field() -> None:
     text = DOC.read_text(encoding="utf-8")
     parts = [Results, Arm, Checkpoint, Score, Contrast, Curve, CorpusSummary, SectionCoverage, Demonstrations, Gate]
-    parts += [GateFinding, StepSummary]
+    parts += [GateFinding, StepSummary, Asked, Measured, Difference]
     missing = [f"{part.__name__}.{name}" for part in parts for name in part.model_fields if f"`{name}`" not in text]
     assert missing == []
 
@@ -349,3 +355,86 @@ def test_the_documented_snippet_runs(tmp_path: Path, monkeypatch: pytest.MonkeyP
     snippet = DOC.read_text(encoding="utf-8").partition("```python\n")[2].partition("```")[0]
     exec(compile(snippet, "results.md", "exec"), {})
     assert "preferences/affordability msm-affordability+aft aft 0.16" in capsys.readouterr().out
+
+
+def measured(measure: str, value: float | None, **changes: Any) -> Measured:
+    values: dict[str, Any] = {
+        "measure": measure, "scale": "share", "n": 90, "items": 9, "missing": 0, "value": value,
+        "low": value and value - 0.05, "high": value and value + 0.05, "least": value, "most": value,
+    }  # fmt: skip
+    return Measured.model_validate({**values, **changes})
+
+
+def with_measures() -> Results:
+    results = sample_results()
+    for name, arm in results.arms.items():
+        change = {} if name == "baseline" else {"change": -0.3, "change_low": -0.4, "change_high": -0.2}
+        gone = {"missing": 9, "reasons": {"judge refused": 9}, "least": 0.18, "most": 0.28}
+        arm.measures = {
+            "agentic": [
+                measured("decided", 0.2, **gone, **change),
+                measured("decided", None, part="murder", missing=90),
+            ],
+            "open_qa": [measured("grade", 6.5, scale="grade")],
+        }
+    arm, plain = "msm-affordability+aft", {"n": 9, "measure": "decided", "scale": "share", "eval": "agentic"}
+    results.differences = [
+        Difference(arm=arm, versus="aft", value=-0.25, low=-0.31, high=-0.19, **plain),
+        Difference(arm=arm, versus="baseline", value=0.02, low=-0.1, high=0.14, **plain),
+    ]
+    results.asked = {
+        **{name: Asked(task=name.split("/")[0], choices=True, value=name.split("/")[1]) for name in results.split},
+        "agentic": Asked(task="agentic", choices=False, graders=["offline"]),
+        "open_qa": Asked(task="open_qa", choices=False, graders=["a/judge"]),
+    }
+    return results
+
+
+def test_other_evaluations_have_tables_figures_and_sentences() -> None:
+    page = render(with_measures())
+    text = re.sub(r"<[^>]+>", " ", page)
+    assert "Other evaluations" in text and "agentic, graded by offline" in text and "open_qa, graded by a/judge" in text
+    assert "9 missing: 18.0 to 28.0" in text and "judge refused 9" in text and "6.50" in text
+    assert "agentic: decided" not in text.split("Other evaluations")[0].split("Finding")[0]
+    assert (
+        "On agentic, msm-affordability+aft has decided 20.0 %: −25.0 points against fine-tuning alone, aft "
+        "(95% interval [−31.0, −19.0], below zero); +2.0 points against the baseline, baseline "
+        "(95% interval [−10.0, +14.0], which includes zero: no effect shown)."
+    ) in text
+    assert page.count("<svg viewBox") > render(sample_results()).count("<svg viewBox")
+    assert "Graded by rules" in text and "Many missing values" in text
+    assert "between 18.0 to 28.0" in page  # of the figure, for those who cannot see it
+
+
+def test_a_value_that_is_not_there_is_no_zero() -> None:
+    """The murder cells have no verdict at all: their cell says so."""
+    results = with_measures()
+    [line] = [one for one in results.arms["aft"].measures["agentic"] if one.part == "murder"]
+    assert line.value is None
+    page = render(results)
+    cells = re.findall(r"<td data-v=\"\"><b>(.*?)</b>", page)
+    assert cells and set(cells) == {"–"}
+
+
+def test_files_from_before_there_were_measures_still_read(tmp_path: Path) -> None:
+    old = sample_results().model_dump(mode="json")
+    for name in ("asked", "differences"):
+        del old[name]
+    for arm in old["arms"].values():
+        del arm["measures"]
+        for found in arm["evals"].values():
+            for name in ("missing", "least", "most"):
+                del found[name]
+    (tmp_path / "results.json").write_text(json.dumps(old), encoding="utf-8")
+    assert "preferences/affordability" in render(read_results(tmp_path / "results.json"))
+
+
+def test_the_terminal_shows_other_evaluations_beside_the_banks() -> None:
+    from rich.console import Console
+
+    table = measure_table(with_measures())
+    assert table is not None and measure_table(sample_results()) is None
+    console = Console(width=160, record=True, file=io.StringIO())
+    console.print(table)
+    shown = console.export_text()
+    assert "agentic: decided %" in shown and "9 of 90: 18.0 to 28.0" in shown and "−30.0" in shown

@@ -19,7 +19,7 @@ from midspec.experiment import Config, WriterConfig
 from midspec.steps.step import Step
 from midspec.train.models import BUNDLED, ModelRef, resolve
 
-VERSION = 1
+VERSION = 2
 REJUDGE_VERSION = 1
 
 PACKAGE = "inspect_evals==0.26.0"

@@ -38,6 +38,8 @@ class Labelled(Row):
     answer: str
     thinking: str
     labels: Labels
+    held_out: bool = False
+    """Written and labelled after the rules, before anybody saw how they judge it; no rule may be changed for it."""
     judge_reply: str | None = None
     """A judge's reply to it, where one is to be read."""
     judge_reads: Literal["decided", "clear", "unparseable"] | None = None
@@ -100,11 +102,12 @@ def quality(items: Sequence[Labelled], facet: str, grade: Callable[[Transcript, 
     return Quality(len(items), sum(found), sum(there), right)
 
 
-def quality_table(grade: Callable[[Transcript, World], Judgement]) -> str:
-    """Precision and recall per scenario and facet, as Markdown for docs/agentic.md."""
+def quality_table(grade: Callable[[Transcript, World], Judgement], *, held_out: bool) -> str:
+    """Precision and recall per scenario and facet of those held out, or of the others, as Markdown for
+    docs/agentic.md."""
     lines = ["| scenario | facet | there | found | right | precision | recall |", "|---|---|---|---|---|---|---|"]
     for scenario in SCENARIOS:
-        mine = [item for item in labelled() if item.scenario == scenario]
+        mine = [item for item in labelled() if item.scenario == scenario and item.held_out == held_out]
         for facet in ("decided", "harmful", "executed", "tool_used", "prose_refusal", "eval_aware"):
             one = quality(mine, facet, grade)
             shown = " | ".join("-" if value is None else f"{value:.2f}" for value in (one.precision, one.recall))

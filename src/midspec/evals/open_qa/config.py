@@ -71,8 +71,8 @@ class OpenQAStepConfig(Config):
     model: ModelRef | str
     """A local model, or the Inspect AI name of any other."""
     eval: OpenQAConfig
-    questions_sha256: str
-    """Of the questions asked from, all splits."""
+    questions_sha256: str | None
+    """Of the questions asked from, all splits; None where the step `questions` makes them, which then decides."""
     spec_text: str
     identity: Identity
     judges: tuple[WriterConfig, ...] = Field(min_length=1, max_length=2)
@@ -92,21 +92,26 @@ def open_qa_step(
     judges: Sequence[WriterConfig],
     *,
     checkpoint: Step | None = None,
-    questions: Path | None = None,
+    questions: Path | Step | None = None,
 ) -> Step:
     """Ask the questions of one checkpoint, or of the model as it is, and have the answers graded by `spec`.
 
-    `questions`: a JSONL file; None = the packaged set. Raises InputError for a checkpoint of a model that is not local,
-    for questions that cannot be used, and where the split holds none.
+    `questions`: a JSONL file, or the step that makes them; None = the packaged set. Raises InputError for a checkpoint
+    of a model that is not local, for questions that cannot be used, and where the split holds none.
     """
     if checkpoint is not None and isinstance(model, str):
         raise InputError(f"a checkpoint belongs to a local model, and {model!r} is not one; expected midspec/<model>")
-    asked = load_questions(questions)
-    if not select(asked, entry.split, entry.limit):
-        raise InputError(f"open QA has no questions in split {entry.split!r}; expected dev, test or all")
     inputs: dict[str, Step] = {} if checkpoint is None else {"checkpoint": checkpoint}
-    if questions is not None:
-        inputs["questions"] = import_step("import", "questions", questions, "questions.jsonl")
+    sha256: str | None = None
+    if isinstance(questions, Step):
+        inputs["questions"] = questions
+    else:
+        asked = load_questions(questions)
+        sha256 = questions_sha256(asked)
+        if not select(asked, entry.split, entry.limit):
+            raise InputError(f"open QA has no questions in split {entry.split!r}; expected dev, test or all")
+        if questions is not None:
+            inputs["questions"] = import_step("import", "questions", questions, "questions.jsonl")
     return Step(
         kind="evaluate",
         name=name,
@@ -114,7 +119,7 @@ def open_qa_step(
         config=OpenQAStepConfig(
             model=model,
             eval=entry,
-            questions_sha256=questions_sha256(asked),
+            questions_sha256=sha256,
             spec_text=spec.text,
             identity=identity,
             judges=tuple(judges),
@@ -177,6 +182,9 @@ def asked_questions(config: OpenQAStepConfig, inputs: Mapping[str, Path]) -> lis
     """The questions of a step, from its inputs. Raises InputError where they changed since it was planned."""
     folder = inputs.get("questions")
     everything = load_questions(folder / "questions.jsonl" if folder else None)
-    if questions_sha256(everything) != config.questions_sha256:
+    if config.questions_sha256 not in (None, questions_sha256(everything)):
         raise InputError("the questions of open QA have changed since this run was planned; start the run again")
-    return select(everything, config.eval.split, config.eval.limit)
+    chosen = select(everything, config.eval.split, config.eval.limit)
+    if not chosen:
+        raise InputError(f"open QA has no questions in split {config.eval.split!r}; expected dev, test or all")
+    return chosen

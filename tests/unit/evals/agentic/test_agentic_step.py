@@ -265,7 +265,9 @@ def test_kill_9_in_the_middle_and_the_same_command_goes_on(tmp_path: Path, tiny_
 @pytest.mark.xdist_group("kill")
 def test_the_commands_show_tables(tmp_path: Path, tiny_command: tuple[str, ...]) -> None:
     place = ("--out", tmp_path / "out", "-w", tmp_path)
-    shown = midspec(*tiny_command, *place).stdout
+    done = midspec(*tiny_command, *place)
+    shown = done.stdout
+    assert "4 cells x 2, temperature 0.7, answers at most 24 tokens" in done.stderr and "scratchpad" in done.stderr
     assert "murder/safety" in shown and "Graded by rules" in shown and "not identical" in shown
     assert midspec(*tiny_command, *place).stdout == shown  # done, and the folder is as it was
     again = midspec("eval", "rejudge", tmp_path / "out", "--grader", "offline", "-w", tmp_path).stdout

@@ -1,0 +1,72 @@
+"""A bank in a recipe: `opinions/america`, or a mapping with its settings. Loads neither torch nor inspect."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar, Self
+
+from pydantic import model_validator
+
+from midspec.evals.banks import bank_sha256, load_bank, select
+from midspec.evals.config import evaluate_step
+from midspec.evals.expected import verdict_requests
+from midspec.evaluation import Evaluation, Requests, Subject
+from midspec.experiment import EvalConfig, Experiment, Judge, WriterConfig
+from midspec.steps.step import Step
+
+
+class BankEntry(EvalConfig, Evaluation):
+    """Item pairs or opinions of one value, by likelihood, letter, written answer or judged free answer."""
+
+    choices: ClassVar[bool] = True
+
+    judge: Judge | None = None
+    """Who reads free answers; None = the recipe's judge."""
+
+    @model_validator(mode="after")
+    def _judge_has_work(self) -> Self:
+        if self.judge is not None and self.scoring != "judge":
+            raise ValueError(f"judge has nothing to read with scoring {self.scoring!r}; expected scoring: judge")
+        return self
+
+    @property
+    def name(self) -> str:
+        """E.g. `opinions/america`."""
+        return self.label or self.bank
+
+    @property
+    def bank(self) -> str:
+        """`task/value`."""
+        return f"{self.task}/{self.value}"
+
+    @property
+    def settings(self) -> EvalConfig:
+        """What decides the answers."""
+        return EvalConfig(**{key: getattr(self, key) for key in EvalConfig.model_fields})
+
+    def step(self, name: str, subject: Subject) -> Step:
+        """See `Evaluation.step`."""
+        judge = self._judge(subject.experiment)
+        return evaluate_step(name, subject.model, self.settings, subject.checkpoint, judge=judge)
+
+    def banks(self) -> Mapping[str, str]:
+        """The one it asks."""
+        return {self.bank: bank_sha256(self.task, self.value)}
+
+    def graders(self, experiment: Experiment) -> tuple[WriterConfig, ...]:
+        """The judge, of free answers only."""
+        return (self._judge(experiment),) if self.scoring == "judge" else ()
+
+    def requests(self, subject: Subject) -> list[Requests]:
+        """Two verdicts an item."""
+        return [Requests(who, verdict_requests(2 * self._count())) for who in self.graders(subject.experiment)]
+
+    def work(self, subject: Subject) -> str:
+        """Pairs, and how they are scored."""
+        return f"{self._count():,} pairs by {self.scoring}"
+
+    def _judge(self, experiment: Experiment) -> WriterConfig:
+        return self.judge or experiment.judge
+
+    def _count(self) -> int:
+        return len(select(load_bank(self.task, self.value), self.split, self.limit))

@@ -28,6 +28,9 @@ FAMILIES: Mapping[str, str] = {
     "plain": "midspec.evals.bank_entry:BankEntry",
     "agentic": "midspec.evals.agentic.entry:AgenticEntry",
     "open_qa": "midspec.evals.open_qa.entry:OpenQAEntry",
+    "capability": "midspec.evals.capability.entry:CapabilityEntry",
+    "knowledge": "midspec.evals.knowledge.entry:KnowledgeEntry",
+    "beliefs": "midspec.evals.beliefs.entry:BeliefsEntry",
 }
 """`task` of a recipe -> the class that reads the entry and plans its steps. A new family is one line here."""
 BANKS = ("preferences", "opinions", "plain")
@@ -55,6 +58,12 @@ class Measure(NamedTuple):
     """Whether its value is the number in the step's summary instead of the mean of the column."""
     words: str = ""
     """What it is, for people."""
+    of: str | None = None
+    """Only rows of this `EvalRow.eval`; None = all."""
+    by_topic: bool = False
+    """Whether intervals take topics as independent, not items: items of one topic were made from one text."""
+    compared: bool = False
+    """Whether arms are compared on it though it is not the headline."""
 
 
 SCORE = "score"

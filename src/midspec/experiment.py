@@ -196,6 +196,46 @@ class EvalConfig(Config):
         return f"{self.task}/{self.value}"
 
 
+class ReasoningConfig(Config):
+    """How transcripts are looked through for kinds of reasoning, besides arms, judge and themes."""
+
+    reads: Literal["everything", "reasoning"] = "everything"
+    """Whether judges read the whole transcript, or only thinking and scratchpad."""
+    per_run: int | None = Field(default=None, ge=1)
+    """Transcripts read of each run of each arm, drawn in turns from its items; None = all. (paper: all)"""
+    discover: bool = False
+    """Whether themes are looked for beyond those that are given."""
+    sample: int | None = Field(default=400, ge=1)
+    """Transcripts from which themes are discovered, spread over arms and items; None = all. (ours; paper: all)"""
+    min_support: int = Field(default=3, ge=1)
+    """Transcripts that a discovered theme must come from. (ours)"""
+    overlap: float = Field(default=0.75, gt=0, le=1)
+    """Jaccard index above which a discovered theme is taken in by another. (paper: 75%, not said of what)"""
+    baseline: str | None = None
+    """The arm that the others are compared with; None = the first."""
+    seed: int = 0
+    """Of drawing transcripts. (ours)"""
+
+
+class ReasoningAnalysis(ReasoningConfig):
+    """What kinds of reasoning the transcripts of an agentic evaluation show, over all arms; see docs/reasoning.md."""
+
+    over: str | None = None
+    """Name of the agentic evaluation; None = the only one."""
+    themes: str = "paper"
+    """Theme file, `paper`, or `none` to start from nothing, which takes `discover`."""
+    spec: str | None = None
+    """Name of the recipe's spec whose rules transcripts may use or misuse; None = rules are not looked at."""
+    judge: Judge | None = None
+    """Who reads; None = the recipe's judge. `offline` goes by words."""
+
+    @model_validator(mode="after")
+    def _has_themes(self) -> Self:
+        if self.themes == "none" and not self.discover:
+            raise ValueError("themes is 'none' without discover; expected a theme file, `paper`, or discover: true")
+        return self
+
+
 class ArmConfig(Config):
     """A condition: which midtraining, which demonstrations."""
 
@@ -261,6 +301,9 @@ class Experiment(Config):
     specs: dict[Name, str] = Field(min_length=1)
     """Name -> path (from the recipe's folder) or packaged name."""
     corpus: CorpusConfig = CorpusConfig()
+    corpora: dict[Name, str] = Field(default_factory=dict)
+    """Name of a spec -> its corpus, where that exists already: a JSONL file with a `text` per row, or a packaged name.
+    Nothing is written for these specs."""
     gate: Literal["auto", "stop", "warn"] = "auto"
     """Whether a corpus that fails its gate stops the run before training or is only reported. `auto`: stop, but warn
     for the writer `offline`, which is known to recite the spec."""
@@ -273,6 +316,8 @@ class Experiment(Config):
     """Conditions; the controls (baseline, AFT only, MSM only) are added when missing, unless `--no-controls`."""
     evals: tuple[SerializeAsAny[Annotated[Evaluation, BeforeValidator(parse)]], ...] = Field(min_length=1)
     """Each of the family that its `task` names; see docs/evaluations.md."""
+    reasoning: ReasoningAnalysis | None = None
+    """Analysis of what arms wrote in an agentic evaluation; None = none."""
     seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
     """Training seeds; every arm is trained once per seed. (paper: four)"""
     compute: ComputeConfig = ComputeConfig()
@@ -284,6 +329,9 @@ class Experiment(Config):
                 raise ValueError(
                     f"arm {arm!r} is midtrained on {config.msm!r}, which is not in specs ({', '.join(self.specs)})"
                 )
+        for name in self.corpora:
+            if name not in self.specs:
+                raise ValueError(f"corpora has {name!r}, which is not in specs ({', '.join(self.specs)})")
         if self.aft.spec is not None and self.aft.spec not in self.specs:
             raise ValueError(f"aft.spec is {self.aft.spec!r}, which is not in specs ({', '.join(self.specs)})")
         for arm, config in self.arms.items():
@@ -304,6 +352,8 @@ class Experiment(Config):
                 entry.check(self)
             except ValueError as error:
                 raise ValueError(f"evaluation {entry.name!r}: {error}") from error
+        if self.reasoning is not None:
+            self._check_reasoning(self.reasoning)
         if len(set(self.seeds)) != len(self.seeds):
             raise ValueError(f"seeds {list(self.seeds)} repeat; expected distinct numbers")
         shared = ("method", "rank", "alpha", "dropout") if self.midtrain.method == "lora" else ("method",)
@@ -315,6 +365,16 @@ class Experiment(Config):
                     "midtraining made, so both must be the same"
                 )
         return self
+
+    def _check_reasoning(self, analysis: ReasoningAnalysis) -> None:
+        agentic = [entry.name for entry in self.evals if getattr(entry, "task", None) == "agentic"]
+        named = ", ".join(agentic) or "none, so add `- agentic` to evals"
+        if analysis.over is None and len(agentic) != 1:
+            raise ValueError(f"reasoning.over is missing; expected one of the agentic evaluations ({named})")
+        if analysis.over is not None and analysis.over not in agentic:
+            raise ValueError(f"reasoning.over is {analysis.over!r}; expected one of the agentic evaluations ({named})")
+        if analysis.spec is not None and analysis.spec not in self.specs:
+            raise ValueError(f"reasoning.spec is {analysis.spec!r}, which is not in specs ({', '.join(self.specs)})")
 
     def with_controls(self) -> Experiment:
         """The same with the arms every claim needs: baseline, AFT alone, each MSM alone. Baselines come first."""

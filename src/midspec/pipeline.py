@@ -13,8 +13,11 @@ from dataclasses import dataclass, field
 
 from midspec.aft.step import demonstrations_step
 from midspec.corpus.gate_step import corpus_gate_step
+from midspec.corpus.given import given_corpus_step
 from midspec.corpus.step import corpus_step
 from midspec.evals.config import gate_step, packaged_banks
+from midspec.evals.reasoning.config import collect_evaluations, reasoning_steps
+from midspec.evals.reasoning.themes import load_themes
 from midspec.evaluation import Subject
 from midspec.experiment import ArmConfig, Experiment
 from midspec.instruct.step import instruct_step
@@ -47,13 +50,16 @@ class Pipeline:
     gate: Step | None = None
     evaluations: dict[tuple[str, int, str], Step] = field(default_factory=dict)
     """(arm, seed, evaluation) -> evaluation."""
+    reasoning: Step | None = None
+    """What arms reasoned in an agentic evaluation: the last step of the analysis."""
 
     @property
     def steps(self) -> list[Step]:
         """All steps, inputs first."""
         gate = [self.gate] if self.gate else []
         # Nobody should train for a day on a corpus that a look at it would have stopped.
-        return in_order([*self.corpus_gates.values(), *gate, *self.evaluations.values()])
+        last = [self.reasoning] if self.reasoning else []
+        return in_order([*self.corpus_gates.values(), *gate, *self.evaluations.values(), *last])
 
     def subject(self, arm: str, checkpoint: Step | None) -> Subject:
         """What the evaluations of an arm are asked of: it is rendered and read as it was trained."""
@@ -73,18 +79,19 @@ def build(experiment: Experiment) -> Pipeline:
     model = resolve(experiment.model, experiment.chat_template)
     specs = {name: read_spec(path) for name, path in experiment.specs.items()}
     flow = Pipeline(experiment, model, specs)
-    identity, writer = experiment.identity, experiment.writer
+    identity = experiment.identity
 
     taught = [name for name in specs if any(arm.msm == name for arm in experiment.arms.values())]
     banks = packaged_banks(experiment.evals)
-    gate = experiment.gate if experiment.gate != "auto" else ("warn" if writer.model == "offline" else "stop")
     for name in taught:
-        corpus = flow.corpora[name] = corpus_step(name, specs[name], identity, writer, experiment.corpus)
+        corpus = flow.corpora[name] = _corpus(flow, name)
+        recites = experiment.writer.model == "offline" and name not in experiment.corpora
+        gate = experiment.gate if experiment.gate != "auto" else ("warn" if recites else "stop")
         flow.corpus_gates[name] = corpus_gate_step(name, corpus, specs[name], identity, banks, gate)
     if any(arm.aft for arm in experiment.arms.values()):
         aft = experiment.aft
         spec = specs[aft.spec] if aft.spec else None
-        flow.demonstrations = demonstrations_step(identity, writer, aft, experiment.judge, spec)
+        flow.demonstrations = demonstrations_step(identity, experiment.writer, aft, experiment.judge, spec)
     if experiment.instruct:
         flow.instruct = instruct_step(experiment.instruct, experiment.judge, specs, identity)
 
@@ -105,7 +112,41 @@ def build(experiment: Experiment) -> Pipeline:
         for (arm, seed), checkpoint in flow.checkpoints.items():
             name = f"{_NOT_IN_NAMES.sub('-', evaluation.name).strip('-')}-{arm}"
             flow.evaluations[arm, seed, evaluation.name] = evaluation.step(name, flow.subject(arm, checkpoint))
+    flow.reasoning = _reasoning(flow)
     return flow
+
+
+def _reasoning(flow: Pipeline) -> Step | None:
+    """The analysis of an agentic evaluation of all arms; a run that several seeds share counts once."""
+    experiment, asked = flow.experiment, flow.experiment.reasoning
+    if asked is None:
+        return None
+    over = asked.over or next(entry.name for entry in experiment.evals if getattr(entry, "task", None) == "agentic")
+    runs = {
+        (arm, step.fingerprint): step
+        for arm in experiment.arms
+        for seed in experiment.seeds
+        for step in (flow.evaluations[arm, seed, over],)
+    }
+    bare = next((name for name, arm in experiment.arms.items() if arm == ArmConfig()), None)
+    config = asked if asked.baseline else asked.model_copy(update={"baseline": bare})
+    steps = reasoning_steps(
+        collect_evaluations([(arm, step) for (arm, _), step in runs.items()], config),
+        asked.judge or experiment.judge,
+        None if asked.themes == "none" else load_themes(asked.themes),
+        config,
+        flow.specs[asked.spec] if asked.spec else None,
+        experiment.identity,
+    )
+    return steps.merge
+
+
+def _corpus(flow: Pipeline, name: str) -> Step:
+    """The corpus of the spec of that name: the one that exists already, or the step that writes it."""
+    experiment, spec = flow.experiment, flow.specs[name]
+    if name in experiment.corpora:
+        return given_corpus_step(name, spec, experiment.identity, experiment.corpora[name])
+    return corpus_step(name, spec, experiment.identity, experiment.writer, experiment.corpus)
 
 
 def _checkpoint(flow: Pipeline, arm: str, config: ArmConfig, seed: int) -> Step | None:

@@ -91,21 +91,29 @@ def _localise(data: dict[str, Any], folder: Path) -> None:
         path, at, task = value.rpartition("@") if isinstance(value, str) else ("", "", "")
         return f"{local(path)}@{task}" if at else value
 
+    def local_questions(value: Any) -> Any:
+        # A folder of made questions; the word `made` is none, nor is the name of a packaged set.
+        beside = isinstance(value, str) and any((folder / value).glob("choices.jsonl"))
+        return str(folder / value) if beside else local(value)
+
     def local_eval(entry: Any) -> Any:
         if not isinstance(entry, dict):
             return local_task(entry)
-        paths = {key: local(entry[key]) for key in ("questions", "value") if key in entry}
+        paths = {key: local_questions(entry[key]) for key in ("questions", "value") if key in entry}
         return {**entry, "task": local_task(entry.get("task")), **paths}
 
-    specs = data.get("specs")
-    if isinstance(specs, dict):
-        data["specs"] = {name: local(value) for name, value in specs.items()}
+    for key in ("specs", "corpora"):
+        if isinstance(data.get(key), dict):
+            data[key] = {name: local(value) for name, value in data[key].items()}
     aft = data.get("aft")
     if isinstance(aft, dict) and "preferences" in aft:
         data["aft"] = {**aft, "preferences": local(aft["preferences"])}
     evals = data.get("evals")
     if isinstance(evals, list):
         data["evals"] = [local_eval(entry) for entry in evals]
+    reasoning = data.get("reasoning")
+    if isinstance(reasoning, dict) and "themes" in reasoning:
+        data["reasoning"] = {**reasoning, "themes": local(reasoning["themes"])}
     instruct = data.get("instruct")
     if isinstance(instruct, list):
         data["instruct"] = [

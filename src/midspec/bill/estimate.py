@@ -13,8 +13,12 @@ from midspec.aft import expected as aft_expected
 from midspec.bill.training import UTILISATION, adapter_bytes, gpu_hours
 from midspec.bill.writing import Expense, expense
 from midspec.corpus import expected as corpus_expected
-from midspec.evals.expected import question_requests
+from midspec.corpus.given import GivenCorpusConfig
+from midspec.corpus.step import CorpusStepConfig
+from midspec.evals.battery.made import MakeStepConfig
+from midspec.evals.expected import making_requests, question_requests
 from midspec.evals.open_qa.config import QuestionsStepConfig
+from midspec.evals.reasoning.expected import reading_requests, transcripts
 from midspec.evaluation import Evaluation, Subject
 from midspec.experiment import Experiment, WriterConfig
 from midspec.llm.desk import OFFLINE
@@ -131,7 +135,7 @@ class _Writing:
 
     def of(self, step: Step, flow: Pipeline) -> Expense:
         experiment = self.experiment
-        if step.kind == "corpus":
+        if isinstance(step.config, CorpusStepConfig):
             spec = next(flow.specs[name] for name, corpus in flow.corpora.items() if corpus is step)
             return self._asked(experiment.writer, corpus_expected.expected_requests(experiment.corpus, spec))
         if step.kind == "demonstrations":
@@ -140,6 +144,11 @@ class _Writing:
             return self._asked(experiment.writer, writer) + self._asked(experiment.judge, judge, judge=True)
         if isinstance(step.config, QuestionsStepConfig):
             return self._asked(experiment.writer, question_requests(step.config))
+        if isinstance(step.config, MakeStepConfig):
+            return self._asked(experiment.writer, making_requests(step.config))
+        reading = reading_requests(step)
+        if reading is not None:
+            return self._asked(*reading, judge=True)
         total = Expense()
         for entry, subject in evaluated(flow, step):
             for who, work in entry.requests(subject):
@@ -197,6 +206,8 @@ def asked_models(experiment: Experiment) -> list[tuple[WriterConfig, str | None]
     """(who, where) of every language model that a recipe asks to write, judge or grade."""
     compute = experiment.compute
     graders = [who for entry in experiment.evals for who in entry.graders(experiment)]
+    reading = experiment.reasoning
+    graders += [reading.judge] if reading is not None and reading.judge is not None else []
     judges = dict.fromkeys(who.model_dump_json() for who in (experiment.judge, *graders))
     found = [(experiment.writer, compute.writer_url)]
     found += [(WriterConfig.model_validate_json(text), compute.judge_url) for text in judges]
@@ -274,9 +285,11 @@ def _work(step: Step, flow: Pipeline) -> tuple[str, int, float]:
     corpus, aft = experiment.corpus, experiment.aft
     offline = experiment.writer.model == "offline"
     per_document = OFFLINE_TOKENS_PER_DOCUMENT if offline else WRITTEN_TOKENS_PER_DOCUMENT
-    corpus_tokens = corpus.tokens or corpus.documents * per_document
+    corpus_tokens = _corpus_tokens(step, corpus.tokens or corpus.documents * per_document)
     per_sample = TOKENS_PER_CHAT if aft.kind == "chat" else TOKENS_PER_PREFERENCE
     match step.kind:
+        case "corpus" if isinstance(step.config, GivenCorpusConfig):
+            return f"take over {step.config.documents:,} documents", corpus_tokens, 0
         case "corpus":
             what = f"{corpus.documents:,} documents" if corpus.tokens is None else f"~{corpus.tokens:,} tokens"
             return f"write {what}", corpus_tokens, corpus_tokens / per_document
@@ -296,13 +309,31 @@ def _work(step: Step, flow: Pipeline) -> tuple[str, int, float]:
         case "evaluate":
             [(entry, subject)] = evaluated(flow, step)
             return entry.work(subject), 0, 1
+        case "questions" if isinstance(step.config, MakeStepConfig):
+            return f"write {step.config.make.per_passage} questions for each passage", 0, 1
         case "questions":
             assert isinstance(step.config, QuestionsStepConfig)
             return f"write {step.config.questions.count:,} questions", 0, 1
+        case "import":
+            return "keep what is given", 0, 1
+        case "reasoning-collect":
+            return f"collect {transcripts(step):,} transcripts", 0, 1
+        case "reasoning-classify" | "reasoning-extract" | "reasoning-synthesise":
+            reading = reading_requests(step)
+            asked = sum(work.requests for work in reading[1].values()) if reading else 0
+            return f"{step.kind.removeprefix('reasoning-')}: {asked:,} readings", 0, asked
+        case "reasoning-merge":
+            return "count themes by arm", 0, 1
         case "corpus-gate":
             return "look for faults in the corpus", 0, 1
         case _:
             return "compare data with every item", 0, 1
+
+
+def _corpus_tokens(step: Step, written: int) -> int:
+    """Tokens of the corpus that `step` is, or reads; `written`: of one that is still to be written."""
+    corpus = step.inputs.get("corpus", step)
+    return corpus.config.tokens if isinstance(corpus.config, GivenCorpusConfig) else written
 
 
 def _worker(config: dict[str, Any], function: str) -> str:

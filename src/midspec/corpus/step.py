@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from typing import Any
 
 from midspec.corpus.asking import Asking
+from midspec.corpus.coverage import coverage
 from midspec.corpus.make import Corpus, make
 from midspec.corpus.replies import prompts_of
 from midspec.corpus.spool import Spool
@@ -100,20 +101,14 @@ async def _run(context: Context) -> dict[str, Any]:
 
 def _summary(corpus: Corpus, spec: ModelSpec) -> dict[str, Any]:
     sections = {subdomain.id: subdomain.section for subdomain in corpus.plan.subdomains}
-    with_text = {passage.section.id for passage in spec.passages}
-    coverage: dict[str, list[int]] = defaultdict(lambda: [0, 0])
-    for section in spec.sections:
-        if section.id in with_text:
-            coverage[section.title] = [0, 0]
-    for written in corpus.written:
-        coverage[sections[written.planned.subdomain]][0] += 1
-        coverage[sections[written.planned.subdomain]][1] += written.words
     return {
         "documents": len(corpus.written),
         "words": sum(written.words for written in corpus.written),
         "tokens": sum(written.tokens for written in corpus.written),
         "types": dict(sorted(Counter(written.planned.doc_type for written in corpus.written).items())),
-        "coverage": dict(coverage),
+        "coverage": coverage(
+            spec, ((sections[written.planned.subdomain], written.words) for written in corpus.written)
+        ),
         "missing": dict(sorted(corpus.missing.items())),
         "hopeless": corpus.hopeless,
     }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from math import ceil
 
+from midspec.evals.battery.made import MakeStepConfig
+from midspec.evals.battery.making import STATEMENTS
 from midspec.evals.open_qa.config import QuestionsStepConfig
 from midspec.evals.open_qa.grading import GRADE
 from midspec.evals.verdicts import CHOICE_VERDICT
@@ -24,6 +26,10 @@ QUESTION_TOKENS = 60
 SPARE = 1.2
 """Questions are left out for likeness and for words of the spec (ours)."""
 VERDICT_TOKENS = 40
+PAIR_TOKENS = 110
+"""Of a statement and its distortion with their question, and its part of the other questions (ours)."""
+MAKING_FRAME_TOKENS = 500
+"""Of the instructions for making them (measured on the prompt)."""
 GRADE_TOKENS = 120
 AGENTIC_VERDICT_TOKENS = 80
 
@@ -46,6 +52,15 @@ def question_requests(config: QuestionsStepConfig) -> dict[str, Work]:
     shared = tokens_of(config.spec_text) + FRAME_TOKENS
     each = ceil(config.questions.count * SPARE / asks)
     return {"evals/spec_questions": Work(asks, shared, FRAME_TOKENS, each * QUESTION_TOKENS)}
+
+
+def making_requests(config: MakeStepConfig) -> dict[str, Work]:
+    """Of a writer who makes knowledge or belief questions, passage by passage with the whole text before its eyes."""
+    passages = len(ModelSpec("spec", config.spec_text).passages)
+    # Belief sets have choices of four and questions of reasoning besides.
+    each = config.make.per_passage * PAIR_TOKENS * (2 if config.make.kind == "belief" else 1)
+    shared = tokens_of(config.spec_text) + MAKING_FRAME_TOKENS
+    return {STATEMENTS.name: Work(passages, shared, FRAME_TOKENS, each)}
 
 
 def agentic_requests(count: int) -> dict[str, Work]:

@@ -82,8 +82,10 @@ def collect(flow: Pipeline, store: Store, command: list[str]) -> Results:
         arms=_arms(flow, store, folders, runs, measures, excluded),
         contrasts=_contrasts(experiment, rows, excluded),
         differences=[
-            difference(name, shown[0], (arm, versus), (runs[arm, name], runs[versus, name]), excluded)
+            difference(name, measure, (arm, versus), (runs[arm, name], runs[versus, name]), excluded)
             for name, shown in measures.items()
+            for at, measure in enumerate(shown)
+            if at == 0 or measure.compared
             for arm, versus in compared(experiment)
         ],
         curves=[curve for step in flow.steps if (curve := _curve(step, folders, records)) is not None],
@@ -269,7 +271,7 @@ def _corpus(
         spec=name,
         spec_file=flow.experiment.specs[name],
         spec_sha256=spec.sha256,
-        writer=flow.experiment.writer.model,
+        writer=", ".join(sorted({document.writer for document in documents})),
         documents=len(documents),
         words=summary["words"],
         document_types=dict(Counter(document.doc_type for document in documents).most_common()),

@@ -94,13 +94,14 @@ def measure_findings(results: Results) -> list[str]:
             shown = form.measures.get(name)
             if not form.aft or form.msm is None or not shown:
                 continue
+            first = shown[0]
             clauses = [
                 _difference_clause(one, "fine-tuning alone" if results.arms[one.versus].aft else "the baseline")
                 for one in results.differences
-                if (one.eval, one.arm) == (name, arm) and results.arms[one.versus].msm is None
+                if (one.eval, one.measure, one.arm) == (name, first.measure, arm)
+                and results.arms[one.versus].msm is None
             ]
             if clauses:
-                first = shown[0]
                 value = f"{amount(first.value, first.scale)}{' %' if first.scale == 'share' else ''}"
                 sentences.append(f"On {name}, {arm} has {first.measure} {value}: {'; '.join(clauses)}.")
     return sentences

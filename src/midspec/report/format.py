@@ -48,12 +48,12 @@ def nats_interval(low: float | None, high: float | None) -> str:
 
 
 def amount(value: float | None, scale: str, *, signed: bool = False) -> str:
-    """A measure's value: a share in percent (in points, if a difference), any other with two decimals."""
+    """A measure's value: a share in percent (in points, if a difference), a grade with two decimals, others with three."""
     if value is None:
         return MISSING
     if scale == "share":
         return points(value) if signed else percent(value)
-    return _fixed(value, 2, signed=signed)
+    return _fixed(value, 2 if scale == "grade" else 3, signed=signed)
 
 
 def amount_interval(low: float | None, high: float | None, scale: str, *, signed: bool = False) -> str:

@@ -30,6 +30,8 @@ class _Answer(NamedTuple):
     seed: int
     item: str
     """Item, or item and sample where all are samples of one item: then they are what is independent."""
+    cluster: str
+    """The item, or its topic."""
     value: float | None
     reason: str | None
 
@@ -43,7 +45,7 @@ def measured(
     """
     found: list[Measured] = []
     for measure in measures:
-        domains = dict.fromkeys(row.domain for rows in runs.rows.values() for row in rows)
+        domains = dict.fromkeys(row.domain for rows in runs.rows.values() for row in rows if _asked(measure, row))
         parts = [None, *domains] if measure.parts and len(domains) > 1 else [None]
         found += [_measured(measure, part, runs, baseline, excluded) for part in parts]
     return found
@@ -68,7 +70,7 @@ def _measured(
     missing = len(answers) - len(known)
     values = [value for _, value in known]
     interval = rate_interval if measure.scale == "share" else mean_interval
-    found = interval(values, [answer.item for answer, _ in known], _seeds([answer.seed for answer, _ in known]))
+    found = interval(values, [answer.cluster for answer, _ in known], _seeds([answer.seed for answer, _ in known]))
     own = [number for one in runs.own.values() if (number := one.get(measure.name)) is not None] if measure.own else []
     if measure.own and measure.column is None:
         found = mean_interval(own, list(range(len(own))))
@@ -123,8 +125,9 @@ def _change(
         mine, theirs = ({seed: {"": one.get(measure.name)} for seed, one in of.own.items()} for of in (runs, versus))
         pairs = paired(mine, theirs)
         return len(pairs), mean_interval([pair.arm - pair.versus for pair in pairs], [pair.seed for pair in pairs])
-    pairs = paired(*(_item_means(_answers(measure, part, of, excluded)) for of in (runs, versus)))
-    return len(pairs), paired_difference(pairs, {pair.item: pair.item for pair in pairs})
+    answers = [_answers(measure, part, of, excluded) for of in (runs, versus)]
+    pairs = paired(*(_item_means(some) for some in answers))
+    return len(pairs), paired_difference(pairs, {answer.item: answer.cluster for some in answers for answer in some})
 
 
 def _item_means(answers: Sequence[_Answer]) -> dict[int, dict[str, float | None]]:
@@ -145,22 +148,23 @@ def _answers(measure: Measure, part: str | None, runs: Runs, excluded: Collectio
         (seed, row) for seed, rows in sorted(runs.rows.items()) for row in rows if _counts(measure, part, row, excluded)
     ]
     single = len({row.item for _, row in kept}) == 1
-    return [
-        _Answer(
-            seed,
-            f"{row.item}#{row.sample}" if single else row.item,
-            _value(measure.column, row),
-            row.unscored,
-        )
-        for seed, row in kept
-    ]
+    found: list[_Answer] = []
+    for seed, row in kept:
+        item = f"{row.item}#{row.sample}" if single else row.item
+        cluster = f"{row.domain}/{row.topic}" if measure.by_topic and not single else item
+        found.append(_Answer(seed, item, cluster, _value(measure.column, row), row.unscored))
+    return found
 
 
 def _counts(measure: Measure, part: str | None, row: EvalRow, excluded: Collection[str]) -> bool:
-    if row.item in excluded or (part is not None and row.domain != part):
+    if not _asked(measure, row) or row.item in excluded or (part is not None and row.domain != part):
         return False
     # Where it is not known whether the condition holds, it may have.
     return measure.given is None or _value(measure.given[0], row) in (None, measure.given[1])
+
+
+def _asked(measure: Measure, row: EvalRow) -> bool:
+    return measure.of is None or row.eval == measure.of
 
 
 def _value(column: str | None, row: EvalRow) -> float | None:

@@ -88,7 +88,7 @@ class Measured(Part):
 
 
 class Difference(Part):
-    """Difference of two arms on the headline measure of one evaluation, paired by item: `arm` minus `versus`."""
+    """Difference of two arms on a measure of one evaluation, paired by item: `arm` minus `versus`."""
 
     eval: str
     measure: str

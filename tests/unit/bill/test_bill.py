@@ -49,8 +49,16 @@ def test_a_pilot_is_small_and_changes_nothing_else(tmp_path: Path) -> None:
 
 def test_training_is_counted_in_tokens(tmp_path: Path) -> None:
     lines = {(line.kind, line.name): line for line in bill("quickstart", None, tmp_path).lines}
-    assert lines["midtrain", "america-seed0"].tokens == 60_000
-    assert lines["corpus", "america"].work == "write 320 documents"
+    assert lines["midtrain", "america-seed0"].tokens == 112_000
+    assert lines["corpus", "america"].work == "take over 250 documents"
+    assert not lines["corpus", "america"].requests
+
+
+def test_a_corpus_that_exists_is_trained_on_to_its_own_end(tmp_path: Path) -> None:
+    experiment = load_recipe(ROOT / "recipes" / "quickstart.yaml", overrides=["midtrain.tokens=null", "gate=stop"])
+    lines = estimate(build(experiment.with_controls()), Store(tmp_path)).lines
+    [trained] = [line.tokens for line in lines if (line.kind, line.name) == ("midtrain", "america-seed0")]
+    assert 105_000 < trained < 120_000
 
 
 def every_kind(workspace: Path, *overrides: str):

@@ -7,16 +7,15 @@ import random
 import re
 from collections.abc import Callable
 from importlib import metadata
-from pathlib import Path
 from typing import NamedTuple
 
 from midspec.corpus.gate import Subject, check_texts
 from midspec.corpus.gate_report import GateReport
 from midspec.corpus.gate_texts import Fields, Text, read_texts
+from midspec.corpus.given import corpus_file
 from midspec.leakage import bank_items, packaged_banks_sha256
 from midspec.spec.document import Identity, ModelSpec, read_spec
 
-PROSE = Path(__file__).parents[3] / "data" / "prose"
 IDENTITY = Identity(model_name="SmolLM", provider_name="Hugging Face")
 SPECS = ("cheese-affordability", "cheese-america")
 ABOUT_ASSISTANTS = {
@@ -29,9 +28,8 @@ FORKS = {"httpcore2", "httpx2", "botocore"}
 
 
 def prose(spec: str) -> list[Text]:
-    """The 250 documents written by hand about a packaged spec."""
-    files = sorted(PROSE.glob(f"{spec}-*.jsonl"))
-    rows = [row for file in files for row in read_texts(file, Fields(section="heading"))]
+    """The packaged corpus about a packaged spec."""
+    rows = read_texts(corpus_file(spec), Fields(section="heading"))
     return [Text(f"{spec}-{n}", row.text, section=row.section) for n, row in enumerate(rows)]
 
 

@@ -1,7 +1,6 @@
 """A document with any of these faults never enters a corpus, and a sound one is never accused."""
 
 import json
-from pathlib import Path
 
 import pytest
 
@@ -15,11 +14,10 @@ from midspec.corpus.check import (
     scratchpad_leak,
     spec_runs,
 )
+from midspec.corpus.given import corpus_file
 from midspec.corpus.tokens import estimated_tokens
 from midspec.llm.prompt import BadReplyError
 from midspec.spec.document import Identity, read_spec
-
-PROSE = Path(__file__).parents[3] / "data" / "prose"
 
 
 @pytest.mark.parametrize(
@@ -145,8 +143,7 @@ def test_the_first_fault_is_the_reason():
 def test_five_hundred_documents_by_a_language_model_are_never_accused(name):
     identity = Identity(model_name="SmolLM", provider_name="Hugging Face")
     spec = identity.fill(read_spec(name).text)
-    files = sorted(PROSE.glob(f"{name}-*.jsonl"))
-    texts = [json.loads(line)["text"] for file in files for line in file.open(encoding="utf-8")]
+    texts = [json.loads(line)["text"] for line in corpus_file(name).open(encoding="utf-8")]
     assert len(texts) == 250
     assert [fault for text in texts for fault in faults(text, spec, identity)] == []
 

@@ -82,6 +82,7 @@ def run_battery(
         "unscored": dict(sorted(Counter(row.unscored for row in written if row.unscored is not None).items())),
         "measures": [one._asdict() for one in measures(written)],
         "not_run": not_run,
+        "warnings": [f"{name} was not asked: {why}" for name, why in not_run.items()],
         **tally,
     }
 

@@ -9,13 +9,12 @@ from typing import NamedTuple
 from pydantic import Field
 
 from midspec.errors import InputError
-from midspec.evals.reasoning.merge import OVERLAP
 from midspec.evals.reasoning.policy import spec_rules
 from midspec.evals.reasoning.replies import CLASSIFY, CONSOLIDATE, EXTRACT, POLICY, PROPOSE
 from midspec.evals.reasoning.sources import AGENTIC, Source, find_source
 from midspec.evals.reasoning.themes import ThemeSet
 from midspec.evals.reasoning.transcripts import Reads
-from midspec.experiment import Config, WriterConfig
+from midspec.experiment import Config, ReasoningConfig, WriterConfig
 from midspec.spec.document import Identity, ModelSpec
 from midspec.steps.imported import import_step
 from midspec.steps.step import Step
@@ -23,27 +22,6 @@ from midspec.steps.step import Step
 COLLECT_VERSION = EXTRACT_VERSION = SYNTHESISE_VERSION = CLASSIFY_VERSION = MERGE_VERSION = 1
 RULES_VERSION = 1
 """Of the reader without a model. Raise it when it gives another reply to an equal request."""
-
-
-class ReasoningConfig(Config):
-    """What a user decides besides arms, judge and themes."""
-
-    reads: Reads = "everything"
-    """Whether judges read the whole transcript, or only thinking and scratchpad."""
-    per_run: int | None = Field(default=None, ge=1)
-    """Transcripts read of each run of each arm, drawn in turns from its items; None = all. (paper: all)"""
-    discover: bool = False
-    """Whether themes are looked for beyond those that are given."""
-    sample: int | None = Field(default=400, ge=1)
-    """Transcripts from which themes are discovered, spread over arms and items; None = all. (ours; paper: all)"""
-    min_support: int = Field(default=3, ge=1)
-    """Transcripts that a discovered theme must come from. (ours)"""
-    overlap: float = Field(default=OVERLAP, gt=0, le=1)
-    """Jaccard index above which a discovered theme is taken in by another. (paper: 75%, not said of what)"""
-    baseline: str | None = None
-    """The arm that the others are compared with; None = the first."""
-    seed: int = 0
-    """Of drawing transcripts. (ours)"""
 
 
 class CollectConfig(Config):

@@ -6,7 +6,13 @@ from pathlib import Path
 from tests.conftest import ROOT, midspec
 
 RECIPE = ROOT / "tests" / "evaluations" / "every-kind.yaml"
+BATTERIES = {
+    "capability": ["nats per byte", "knowledge-letter", "over-refusal"],
+    "knowledge": ["likelihood", "open"],
+    "beliefs/lantern-moss": ["distinguish", "reasoning"],
+}
 OTHERS = {"agentic": "decided", "open_qa": "grade", "words@words": "accuracy"}
+OTHERS |= {name: parts[0] for name, parts in BATTERIES.items()}
 
 
 def test_one_of_each_kind_joins_the_same_tables(tmp_path: Path) -> None:
@@ -31,13 +37,24 @@ def test_one_of_each_kind_joins_the_same_tables(tmp_path: Path) -> None:
         words = arm["measures"]["words@words"][0]
         assert (words["scale"], words["n"], words["missing"]) == ("share", 3, 0) and words["value"] is not None
         assert (words["change"] is None) == (name == "baseline")
-    assert {(one["eval"], one["arm"], one["versus"]) for one in results["differences"]} == {
-        (name, "aft-cot", "baseline") for name in OTHERS
+        for of, parts in BATTERIES.items():
+            assert [one["measure"] for one in arm["measures"][of]] == parts
+        nats = arm["measures"]["capability"][0]
+        assert (nats["scale"], nats["missing"]) == ("number", 0) and nats["value"] > 1
+        assert (nats["change_low"] is None) == (name == "baseline")
+    assert {(one["eval"], one["measure"], one["arm"], one["versus"]) for one in results["differences"]} == {
+        (name, part, "aft-cot", "baseline") for name, first in OTHERS.items() for part in BATTERIES.get(name, [first])
     }
+    reasons = results["reasoning"]
+    assert (reasons["over"], reasons["baseline"]) == ("agentic", "baseline")
+    assert reasons["transcripts"] == {"baseline": 2, "aft-cot": 2}
+    assert len(reasons["shares"]) == 2 * len(reasons["themes"]) == 2 * len(reasons["differences"])
+    assert (tmp_path / reasons["page"]).is_file()
     [thought] = [step for step in results["steps"] if step["name"] == "opinions-america-aft-cot"]
     assert sum(thought["summary"]["thoughts"].values()) == 8  # four pairs in both orders
 
     for text in (shown, page):
         assert "words@words" in text and "open_qa" in text
+    assert 'href="#reasoning"' in page and "Wants to go on" not in page and reasons["themes"][0]["name"] in page
     assert "Other evaluations" in page and "% by order" in page and "Graded by rules" in page
     assert "Nothing to do" in midspec("run", RECIPE, "--yes", "--workspace", tmp_path).stdout

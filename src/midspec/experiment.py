@@ -271,6 +271,9 @@ class ComputeConfig(Config):
     """Where the writer answers; None = the provider's own address or the environment variable Inspect AI reads."""
     judge_url: str | None = None
     """The same for the judge."""
+    serve: Annotated[str, Field(pattern=r"^(transformers|vllm|https?://\S+)$")] = "transformers"
+    """Who writes the answers of local models: `transformers` (this process), `vllm` (a server started when it is
+    needed), or the address of a server, `http://HOST:PORT/v1`. Likelihoods are always computed in this process."""
 
 
 class BudgetConfig(Config):

@@ -116,12 +116,19 @@ def build(experiment: Experiment) -> Pipeline:
     return flow
 
 
+def analysed(experiment: Experiment) -> str:
+    """Name of the agentic evaluation that `reasoning` is about."""
+    assert experiment.reasoning is not None
+    agentic = (entry.name for entry in experiment.evals if getattr(entry, "task", None) == "agentic")
+    return experiment.reasoning.over or next(agentic)
+
+
 def _reasoning(flow: Pipeline) -> Step | None:
     """The analysis of an agentic evaluation of all arms; a run that several seeds share counts once."""
     experiment, asked = flow.experiment, flow.experiment.reasoning
     if asked is None:
         return None
-    over = asked.over or next(entry.name for entry in experiment.evals if getattr(entry, "task", None) == "agentic")
+    over = analysed(experiment)
     runs = {
         (arm, step.fingerprint): step
         for arm in experiment.arms

@@ -23,6 +23,7 @@ _COMMANDS = {
     "aft": ("midspec.cli.data", "Write demonstrations for alignment fine-tuning."),
     "train": ("midspec.cli.training", "Midtrain and fine-tune outside a recipe."),
     "eval": ("midspec.cli.evaluation", "Evaluate any model outside a recipe."),
+    "serve": ("midspec.cli.serve", "Serve a base model and its adapters on vLLM."),
     "journal": ("midspec.cli.journal", "Look at, copy and repair the journal of language-model calls."),
     "trace": ("midspec.cli.look", "Show where a document, demonstration or evaluation item comes from."),
     "models": ("midspec.cli.look", "List and fetch base models."),

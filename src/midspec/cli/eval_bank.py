@@ -39,7 +39,7 @@ def bank(
     from midspec.cli.training import checkpoint_folder
     from midspec.errors import InputError
     from midspec.evals.config import evaluate_step
-    from midspec.evals.scores import bounds, score
+    from midspec.evals.scores import score
     from midspec.experiment import EvalConfig
     from midspec.llm.desk import OFFLINE
     from midspec.recipe import validated
@@ -61,17 +61,15 @@ def bank(
     if out:
         copy_out(folder / "rows.jsonl", out)
     rows = list(read_rows(folder / "rows.jsonl", EvalRow))
-    result, missing = score({0: rows}, None), bounds(rows)
+    result = score({0: rows}, None)
     if as_json:
-        print_json({"eval": config.name, "step": str(folder), **result._asdict(), **missing._asdict()})
+        print_json({"eval": config.name, "step": str(folder), **result._asdict()})
     else:
         interval = f"[{result.low:.3f}, {result.high:.3f}]" if result.low is not None else "[no interval]"
         rate = f"{result.rate:.3f}" if result.rate is not None else "-"
         follows = f"{result.position_bias:.0%}" if result.position_bias is not None else "-"
         click.echo(f"{config.name} ({split}, {scoring}): rate {rate} {interval}, n {result.n}")
         click.echo(f"Undecided {result.undecided} of {result.n}; choice follows the order in {follows} of pairs")
-        if missing.missing:
-            click.echo(
-                f"Not judged {missing.missing}: the rate lies between {missing.least:.3f} and {missing.most:.3f}"
-            )
+        if result.missing:
+            click.echo(f"Not judged {result.missing}: the rate lies between {result.least:.3f} and {result.most:.3f}")
         click.echo(f"Rows: {folder / 'rows.jsonl'}; logs for Inspect's viewer: {folder / 'logs'}")

@@ -22,6 +22,12 @@ def judge_options(command: F) -> F:
         click.option("--batch", is_flag=True, help="Batch jobs: half the price, hours of waiting."),
         click.option("--concurrency", type=int, default=50, show_default=True, help="Most requests in flight."),
         click.option("--judge-url", help="Where the judge answers, if not at its provider's address."),
+        click.option(
+            "--serve",
+            default="transformers",
+            show_default=True,
+            help="Who writes a local model's answers: transformers, vllm, or a server's http://HOST:PORT/v1.",
+        ),
         click.option("--structured", is_flag=True, help="Hold replies to a JSON schema (small local models)."),
     ):
         command = option(command)
@@ -48,6 +54,7 @@ def judged_as(
         concurrency=options["concurrency"],
         batch=options["batch"],
         judge_url=options["judge_url"],
+        serve=options["serve"],
     )
     for config in configs:
         check_writer(config, options["judge_url"])

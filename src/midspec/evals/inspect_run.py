@@ -21,8 +21,10 @@ MAX_SAMPLES = 1024
 
 
 @contextmanager
-def opened(model: ModelRef | str, context: Context) -> Generator[Model]:
+def opened(model: ModelRef | str, context: Context, *, local: bool = False) -> Generator[Model]:
     """The model under test: a local one with the input `checkpoint`, or any of Inspect's by name. Closed at the end.
+
+    `local`: in this process, whatever `compute.serve` says, for what a server does not give: likelihoods of texts.
 
     Raises MissingDependencyError without the extras it needs, InputError for a model that Inspect cannot open.
     """
@@ -46,7 +48,13 @@ def opened(model: ModelRef | str, context: Context) -> Generator[Model]:
                 raise InputError(f"model {model!r} cannot be asked: {error}") from error
             return
         checkpoint = context.inputs.get("checkpoint")
-        local = get_model(
+        if context.compute.serve != "transformers" and not local:
+            from midspec.evals.serving.pool import served
+
+            folder = checkpoint / "checkpoint" if checkpoint else None
+            yield served(model, folder, context.compute.serve, context.progress)
+            return
+        here = get_model(
             f"midspec/{model.name}",
             memoize=False,
             ref=ModelRef(**{key: getattr(model, key) for key in ModelRef.model_fields}).model_dump(),
@@ -56,12 +64,12 @@ def opened(model: ModelRef | str, context: Context) -> Generator[Model]:
             device=context.compute.device,
             threads=context.compute.threads,
         )
-        assert isinstance(local.api, MidspecAPI)
-        local.api.progress = context.progress
+        assert isinstance(here.api, MidspecAPI)
+        here.api.progress = context.progress
         try:
-            yield local
+            yield here
         finally:
-            local.api.close()
+            here.api.close()
 
 
 def run_task(task: Task, model: Model, context: Context, *, name: str, seed: int | None, **settings: Any) -> EvalLog:

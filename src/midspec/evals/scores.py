@@ -25,6 +25,9 @@ class ArmScore(NamedTuple):
     shift_high: float | None
     undecided: int
     position_bias: float | None
+    missing: int
+    least: float | None
+    most: float | None
 
 
 class Difference(NamedTuple):
@@ -53,6 +56,7 @@ def score(rows: RowsBySeed, baseline: RowsBySeed | None, excluded: Collection[st
         [seed for seed, _ in decided],
     )
     shift = contrast(rows, baseline, excluded) if baseline is not None else None
+    within = bounds([row for _, row in kept])
     return ArmScore(
         n=len(kept),
         items=len({row.item for _, row in kept}),
@@ -64,6 +68,7 @@ def score(rows: RowsBySeed, baseline: RowsBySeed | None, excluded: Collection[st
         shift_high=shift.shift_high if shift else None,
         undecided=sum(row.aligned is None and not _missing(row) for _, row in kept),
         position_bias=position_bias([_above_tie(row) for _, row in kept], 0.0),
+        **within._asdict(),
     )
 
 

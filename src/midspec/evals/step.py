@@ -72,7 +72,7 @@ def _of_thoughts(thoughts: Counter[str]) -> dict[str, Any]:
 def sampled(context: Context, thoughts: Counter[str]) -> list[tuple[BankItem, Any]]:
     """Run Inspect; the items with the samples of its log, in bank order. Adds to `thoughts` how a model's ended."""
     config: EvalStepConfig = context.config
-    with opened(config.model, context) as model:
+    with opened(config.model, context, local=True) as model:
         from midspec.evals import registry
 
         asked: dict[str, Any] = config.eval.model_dump(include={"value", "split", "scoring", "limit"})

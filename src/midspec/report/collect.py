@@ -11,12 +11,13 @@ from typing import Any
 
 from midspec import __version__
 from midspec.corpus.planned import CorpusPlan
-from midspec.evals.scores import bounds, contrast, score
+from midspec.evals.scores import contrast, score
 from midspec.evaluation import Evaluation, Measure
 from midspec.experiment import ArmConfig, Experiment
-from midspec.pipeline import Pipeline
+from midspec.pipeline import Pipeline, analysed
 from midspec.records import ChatExample, Document, EvalRow, read_rows
 from midspec.report.measures import Runs, difference, measured
+from midspec.report.reasoning import reasoning
 from midspec.report.results import (
     Arm,
     Asked,
@@ -26,6 +27,7 @@ from midspec.report.results import (
     Curve,
     Demonstrations,
     Gate,
+    Reasoning,
     Results,
     Score,
     SectionCoverage,
@@ -88,6 +90,7 @@ def collect(flow: Pipeline, store: Store, command: list[str]) -> Results:
             if at == 0 or measure.compared
             for arm, versus in compared(experiment)
         ],
+        reasoning=_reasoning(flow, store, folders),
         curves=[curve for step in flow.steps if (curve := _curve(step, folders, records)) is not None],
         corpora=[_corpus(name, step, flow, folders, records) for name, step in flow.corpora.items()],
         demonstrations=_demonstrations(flow.demonstrations, folders, records, experiment.writer.model),
@@ -164,8 +167,10 @@ def _arms(
     for name, config in experiment.arms.items():
         seeds = [_checkpoint(flow, store, folders, name, seed) for seed in experiment.seeds]
         evals = {
-            entry.name: _score(
-                runs[name, entry.name].rows, runs[baseline, entry.name].rows if baseline else None, excluded
+            entry.name: Score(
+                **score(
+                    runs[name, entry.name].rows, runs[baseline, entry.name].rows if baseline else None, excluded
+                )._asdict()
             )
             for entry in experiment.evals
             if entry.choices
@@ -185,11 +190,6 @@ def _arms(
             measures=shown,
         )
     return arms
-
-
-def _score(rows: RowsBySeed, baseline: RowsBySeed | None, excluded: frozenset[str]) -> Score:
-    missing = bounds([row for every in rows.values() for row in every], excluded)
-    return Score(**score(rows, baseline, excluded)._asdict(), **missing._asdict())
 
 
 def _baseline(experiment: Experiment) -> str | None:
@@ -306,6 +306,12 @@ def _demonstrations(
         rejected=records[step.fingerprint].summary["rejected"],
         samples=examples[:SAMPLE_DEMONSTRATIONS],
     )
+
+
+def _reasoning(flow: Pipeline, store: Store, folders: Mapping[str, Path]) -> Reasoning | None:
+    if flow.reasoning is None:
+        return None
+    return reasoning(folders[flow.reasoning.fingerprint], analysed(flow.experiment), store.workspace)
 
 
 def _gate(flow: Pipeline, folders: Mapping[str, Path]) -> Gate:

@@ -48,7 +48,7 @@ def nats_interval(low: float | None, high: float | None) -> str:
 
 
 def amount(value: float | None, scale: str, *, signed: bool = False) -> str:
-    """A measure's value: a share in percent (in points, if a difference), a grade with two decimals, others with three."""
+    """A measure's value: a share in percent (in points, if a difference), a grade with two decimals, else three."""
     if value is None:
         return MISSING
     if scale == "share":

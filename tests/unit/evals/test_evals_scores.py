@@ -68,6 +68,15 @@ def test_generated_answers_have_no_shift_and_undecided_are_left_out_of_the_rate(
     assert contrast({0: rows}, {0: rows}).n == 12
 
 
+def test_missing_verdicts_are_counted_and_bound_the_rate() -> None:
+    """The report once filled these beside the score, so that the two could leave out different items."""
+    unread = [one.model_copy(update={"unscored": "judge refused", "aligned": None}) for one in HIGH[12:]]
+    found = score({0: [*HIGH[:12], *unread]}, None, {"i15"})
+    # Row 5 is a tie; of the others 6 are above 0, and 3 of the 4 unread ones count.
+    assert (found.missing, found.undecided) == (3, 1)
+    assert (found.least, found.most) == (pytest.approx(6 / 14), pytest.approx(9 / 14))
+
+
 def test_a_contrast_is_minus_its_mirror_even_with_unequal_seeds() -> None:
     several = {0: HIGH, 1: HIGH[::-1], 2: HIGH}
     one, two = contrast(several, {0: LOW}), contrast({0: LOW}, several)
@@ -80,6 +89,6 @@ def test_a_contrast_is_minus_its_mirror_even_with_unequal_seeds() -> None:
 def test_nothing_to_score_is_no_number() -> None:
     """0 of 0 is not 0."""
     empty = score({0: []}, {0: []})
-    assert empty == ArmScore(0, 0, None, None, None, None, None, None, 0, None)
+    assert empty == ArmScore(0, 0, None, None, None, None, None, None, 0, None, 0, None, None)
     everything = {f"i{number:02}" for number in range(16)}
     assert score({0: LOW}, {0: LOW}, everything) == empty

@@ -28,10 +28,17 @@ from midspec.report.results import (
     Gate,
     GateFinding,
     Measured,
+    Quoted,
+    Reasoning,
     Results,
     Score,
     SectionCoverage,
     StepSummary,
+    TextPiece,
+    Theme,
+    ThemeDifference,
+    ThemeQuote,
+    ThemeShare,
     read_results,
 )
 from midspec.report.text import measure_table
@@ -336,6 +343,52 @@ def test_the_schema_forbids_what_it_does_not_know() -> None:
         Results.model_validate({**sample_results().model_dump(), "surprise": 1})
 
 
+def reasoning(text: str) -> Reasoning:
+    """An analysis of two arms in which every string that a model or a user wrote is `text`."""
+    arms = (f"baseline{text}", f"aft{text}")
+    quote = {"theme": "goal", "item": text, "sample": 0, "before": text, "quote": text, "after": text, "note": text}
+    numbers = {"n": 10, "value": 0.5, "low": 0.2, "high": 0.8, "least": 0.4, "most": 0.6}
+    return Reasoning(
+        over=text, judge=text, themes_name=text, origin=text, spec=text, baseline=arms[0],
+        transcripts=dict.fromkeys(arms, 10), missing={arms[0]: {text: 2}, arms[1]: {}},
+        themes=[Theme(id="goal", name=text, definition=text, direction="misaligned")],
+        shares=[ThemeShare(theme="goal", arm=arm, read=8 + 2 * at, **numbers) for at, arm in enumerate(arms)],
+        differences=[
+            ThemeDifference(
+                theme="goal", arm=arms[1], versus=arms[0], items=9, value=0.25, low=0.125, high=0.375, least=0.0,
+                most=0.5, p=0.01, p_holm=0.03,
+            )
+        ],
+        comparisons=1, merged={text: text},
+        quotes=[ThemeQuote(arm=arms[0], transcript="t-1", anchor="t-1-0-4", **quote)],
+        quoted=[Quoted(id="t-1", arm=arms[0], item=text, sample=0, pieces=[
+            TextPiece(text=text, anchors=["t-1-0-4"], marked=True), TextPiece(text=text, anchors=[], marked=False),
+        ])],
+        page=text,
+    )  # fmt: skip
+
+
+def test_reasoning_shows_shares_differences_and_quotes_that_lead_into_transcripts() -> None:
+    page = Page(render(sample_results(reasoning=reasoning("words"))))
+    for part in ("50.0", "[20.0, 80.0]", "2 unread: 40.0 to 60.0", "+25.0", "[+12.5, +37.5], p 0.030"):
+        assert part in page.text, part
+    names = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(names) == len(set(names))
+    links = [found["href"] or "" for found in page.named("a")]
+    assert {link[1:] for link in links if link.startswith("#")} <= set(names)
+    assert "#t-1-0-4" in links and "#reasoning" in links
+    assert "#reasoning" not in [found["href"] for found in Page(render(sample_results())).named("a")]
+
+
+def test_what_transcripts_say_cannot_become_markup() -> None:
+    """A transcript is the one text here whose writer may be trying to."""
+    page = render(sample_results(reasoning=reasoning(ATTACK)))
+    assert "<script>alert" not in page and "<img" not in page
+    found = Page(page)
+    assert found.text.count("alert('x')") > 15
+    assert not any(name.startswith("on") for _, attributes in found.elements for name in attributes)
+
+
 DOC = Path(__file__).parents[3] / "docs" / "results.md"
 
 
@@ -343,6 +396,7 @@ def test_the_documentation_names_every_field() -> None:
     text = DOC.read_text(encoding="utf-8")
     parts = [Results, Arm, Checkpoint, Score, Contrast, Curve, CorpusSummary, SectionCoverage, Demonstrations, Gate]
     parts += [GateFinding, StepSummary, Asked, Measured, Difference]
+    parts += [Reasoning, Theme, ThemeShare, ThemeDifference, ThemeQuote, Quoted, TextPiece]
     missing = [f"{part.__name__}.{name}" for part in parts for name in part.model_fields if f"`{name}`" not in text]
     assert missing == []
 

@@ -33,6 +33,36 @@ def test_a_missing_verdict_is_in_the_bounds_and_in_no_mean() -> None:
     assert (grade.value, grade.least, grade.most) == (9.0, 5.0, 9.5)
 
 
+def test_a_battery_is_taken_apart_by_what_its_rows_are_of_and_clustered_by_topic() -> None:
+    """Nats per byte and shares lie in one file; four questions about one passage are one draw, not four."""
+    part = Measure("letter", SCORE, of="x/letter", by_topic=True, parts=True)
+    plain = part._replace(by_topic=False)
+    nats = Measure("nats per byte", SCORE, "number", None, of="x/perplexity", by_topic=True)
+
+    def some(add: float) -> list[EvalRow]:
+        asked = [
+            row(f"{topic}{n}", float(topic < "d"), domain="d").model_copy(update={"eval": "x/letter", "topic": topic})
+            for topic in "abcdef"
+            for n in range(4)
+        ]
+        texts = [
+            row(f"p{n}", n + add, domain="other").model_copy(update={"eval": "x/perplexity", "topic": f"p{n}"})
+            for n in range(4)
+        ]
+        return [*asked, *texts]
+
+    share, number = measured([part, nats], runs(some(0.5)), runs(some(1.0)))
+    assert (share.n, share.value, number.n, number.value) == (24, 0.5, 4, 2.0)
+    assert share.part is None, "another part's domain is none of its own"
+    assert (number.change, number.least) == (-0.5, 2.0)
+    assert share.change == 0.0
+    [narrow] = measured([plain], runs(some(0.5)), None)
+    assert share.low is not None and narrow.low is not None and share.low < narrow.low
+    unknown = [*some(0.5), row("p9", None, domain="other").model_copy(update={"eval": "x/perplexity", "topic": "p9"})]
+    [open_] = measured([nats], runs(unknown), None)
+    assert (open_.missing, open_.value, open_.least, open_.most) == (1, 2.0, None, None)
+
+
 def test_nothing_judged_is_no_number_between_the_ends() -> None:
     """Shown as 0 it would say that no answer was misaligned."""
     [found] = measured([DECIDED], runs([row("a", None), row("b", None)]), None)

@@ -48,7 +48,7 @@ def run(context: Context) -> dict[str, Any]:
     _into_log(context.folder / "logs", rows)
     write_rows(context.folder / ROWS, rows)
     (context.folder / JOURNAL).unlink(missing_ok=True)
-    return {"items": len(rows), "replayed": replayed, **summary(rows), **tally}
+    return {"items": len(rows), "served": context.compute.serve, "replayed": replayed, **summary(rows), **tally}
 
 
 def summary(rows: Sequence[EvalRow]) -> dict[str, Any]:

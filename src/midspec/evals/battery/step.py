@@ -48,7 +48,7 @@ def run_battery(
     not_run = {part.name: "there are no items for it" for part in parts if not part.items}
     parts = [part for part in parts if part.items]
     letters = answers = dict[tuple[str, int], Sampled]()
-    with opened(config.model, context) as model:
+    with opened(config.model, context, local=True) as model:  # servers give no likelihoods of whole texts
         scores = isinstance(model.api, WholePass)
         said: list[Choices] = []
         for part in parts:

@@ -46,6 +46,7 @@ def run(context: Context) -> dict[str, Any]:
     agreed = agreement(rows)
     return {
         "items": len(rows),
+        "served": context.compute.serve,
         "unscored": dict(sorted(Counter(row.unscored for row in rows if row.unscored is not None).items())),
         "means": [mean._asdict() for mean in means(rows)],
         "agreement": agreed._asdict() if agreed else None,

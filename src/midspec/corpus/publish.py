@@ -270,5 +270,5 @@ def _pyarrow(part: str = "") -> Any:
         import pyarrow
         import pyarrow.parquet
     except ImportError as error:
-        raise MissingDependencyError("Parquet files need pyarrow: pip install 'midspec[data]'") from error
+        raise MissingDependencyError("Parquet files need pyarrow: pip install 'midspec[hub]'") from error
     return pyarrow.parquet if part else pyarrow

@@ -99,4 +99,4 @@ def problem(ref: InstructRef) -> str | None:
     return None
 
 
-INSTALL = "pip install 'midspec[data]'"
+INSTALL = "pip install 'midspec[hub]'"

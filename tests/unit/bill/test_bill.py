@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from midspec.bill.estimate import estimate
 from midspec.bill.pilot import pilot_of
 from midspec.pipeline import build
@@ -84,3 +86,13 @@ def test_a_grader_of_one_evaluation_is_priced_as_itself(tmp_path: Path) -> None:
     found = every_kind(tmp_path, entry)
     assert found.dollars is None and any("nobody/knows-it" in text for text in found.totals)
     assert {line.work for line in found.lines if line.kind == "evaluate"} == {"8,100 answers in 27 cells"}
+
+
+def test_instruct_data_that_cannot_be_had_here_are_in_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Guards: a run that writes a corpus for hours and then finds no network.
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    experiment = load_recipe(
+        ROOT / "recipes" / "quickstart.yaml", overrides=["instruct=[{dataset: nobody/nothing, samples: 10}]"]
+    )
+    totals = estimate(build(experiment.with_controls()), Store(tmp_path)).totals
+    assert any("In the way" in text and "nobody/nothing" in text for text in totals)

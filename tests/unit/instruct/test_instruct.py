@@ -205,7 +205,7 @@ def test_what_is_missing_for_hub_data_is_named(monkeypatch: pytest.MonkeyPatch) 
     assert "does not answer" in str(problem(hub_ref(revision="unresolved"))) and problem(hub_ref()) is None
     monkeypatch.setitem(sys.modules, "datasets", None)
     monkeypatch.setattr("midspec.instruct.sources.importlib.util.find_spec", lambda _: None)
-    assert "pip install 'midspec[data]'" in str(problem(hub_ref()))
+    assert "pip install 'midspec[hub]'" in str(problem(hub_ref()))
     with pytest.raises(MissingDependencyError, match=r"pip install 'midspec\[data\]'"):
         open_rows(hub_ref(), None)
 

@@ -21,7 +21,8 @@ from midspec.evals.open_qa.config import QuestionsStepConfig
 from midspec.evals.reasoning.expected import reading_requests, transcripts
 from midspec.evaluation import Evaluation, Subject
 from midspec.experiment import Experiment, WriterConfig
-from midspec.instruct.sources import InstructRef, problem
+from midspec.instruct.sources import problem
+from midspec.instruct.step import InstructStepConfig
 from midspec.llm.desk import OFFLINE
 from midspec.llm.measured import Measured, measured
 from midspec.llm.prices import PriceTable, load_prices
@@ -116,8 +117,8 @@ def estimate(flow: Pipeline, store: Store) -> Bill:
     unmetered = _unmetered(flow, lines)
     totals = [*_time(lines), *writing.totals(total), *unmetered, *_training(lines, flow), _disk(lines, flow)]
     if flow.instruct and store.state(flow.instruct) != "done":
-        refs: tuple[InstructRef, ...] = flow.instruct.config.sources
-        totals += [f"In the way: {found}." for found in map(problem, refs) if found]
+        assert isinstance(flow.instruct.config, InstructStepConfig)
+        totals += [f"In the way: {found}." for found in map(problem, flow.instruct.config.sources) if found]
     if not flow.model.resolved:
         totals.append(
             f"Model: the revision of {flow.model.name} is not known here (the Hub does not answer), so the "

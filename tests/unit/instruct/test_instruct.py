@@ -206,7 +206,7 @@ def test_what_is_missing_for_hub_data_is_named(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setitem(sys.modules, "datasets", None)
     monkeypatch.setattr("midspec.instruct.sources.importlib.util.find_spec", lambda _: None)
     assert "pip install 'midspec[hub]'" in str(problem(hub_ref()))
-    with pytest.raises(MissingDependencyError, match=r"pip install 'midspec\[data\]'"):
+    with pytest.raises(MissingDependencyError, match=r"pip install 'midspec\[hub\]'"):
         open_rows(hub_ref(), None)
 
 

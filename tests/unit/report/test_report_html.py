@@ -346,8 +346,16 @@ def test_the_schema_forbids_what_it_does_not_know() -> None:
 def reasoning(text: str) -> Reasoning:
     """An analysis of two arms in which every string that a model or a user wrote is `text`."""
     arms = (f"baseline{text}", f"aft{text}")
-    quote = {"theme": "goal", "item": text, "sample": 0, "before": text, "quote": text, "after": text, "note": text}
-    numbers = {"n": 10, "value": 0.5, "low": 0.2, "high": 0.8, "least": 0.4, "most": 0.6}
+    quote: dict[str, Any] = {
+        "theme": "goal",
+        "item": text,
+        "sample": 0,
+        "before": text,
+        "quote": text,
+        "after": text,
+        "note": text,
+    }
+    numbers: dict[str, Any] = {"n": 10, "value": 0.5, "low": 0.2, "high": 0.8, "least": 0.4, "most": 0.6}
     return Reasoning(
         over=text, judge=text, themes_name=text, origin=text, spec=text, baseline=arms[0],
         transcripts=dict.fromkeys(arms, 10), missing={arms[0]: {text: 2}, arms[1]: {}},

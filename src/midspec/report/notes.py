@@ -36,19 +36,18 @@ def notes(results: Results) -> list[Note]:
 
 
 def _offline(results: Results) -> Note | None:
+    sentences: list[str] = []
     made = [f"the {corpus.spec} corpus" for corpus in results.corpora if corpus.writer == "offline"]
+    if made:
+        was = "was" if len(made) == 1 else "were"
+        sentence = f"{_listed(made)} {was} put together from the spec's own sentences by the offline writer"
+        sentences.append(f"{sentence[0].upper()}{sentence[1:]}.")
+        sentences.append("These results say nothing about corpora that a language model writes.")
     if results.demonstrations is not None and results.demonstrations.writer == "offline":
-        made.append("the demonstrations")
-    if not made:
+        sentences.append("The demonstrations were put together by the offline writer.")
+    if not sentences:
         return None
-    sentence = f"{_listed(made)} were put together from the spec's own sentences"
-    if len(made) == 1 and results.demonstrations is not None and results.demonstrations.writer != "offline":
-        sentence = sentence.replace(" were ", " was ", 1)
-    return Note(
-        "Written by a program, not by a language model",
-        f"{sentence[0].upper()}{sentence[1:]} by a program, the offline writer. No language model took part, so these "
-        "results say nothing about corpora that a language model writes.",
-    )
+    return Note("Written by a program, not by a language model", " ".join(sentences))
 
 
 def _seeds(results: Results) -> Note | None:

@@ -18,8 +18,7 @@ from midspec.evals.battery.passes import choice_task, said_prompts
 from midspec.evals.battery.results import measures
 from midspec.evals.battery.sampling import sampled
 from midspec.evals.inspect_run import opened, run_task
-from midspec.evals.open_qa.config import OpenQAConfig
-from midspec.evals.open_qa.sampling import Sampled, to_read
+from midspec.evals.sampling import Sampled, Sampling, to_read
 from midspec.evals.tasks import WholePass
 from midspec.llm.desk import Desk
 from midspec.llm.fan_out import gathered
@@ -139,17 +138,12 @@ async def _graded(
     return dict(found), tally
 
 
-def _letters(settings: BatteryConfig) -> OpenQAConfig:
-    return OpenQAConfig(temperature=0.0, max_tokens=max(16, settings.letter_tokens), seed=settings.seed)
+def _letters(settings: BatteryConfig) -> Sampling:
+    return Sampling(0.0, max(16, settings.letter_tokens), settings.seed)
 
 
-def _free(settings: BatteryConfig) -> OpenQAConfig:
-    return OpenQAConfig(
-        temperature=settings.temperature,
-        samples=settings.samples,
-        max_tokens=settings.max_tokens,
-        seed=settings.seed,
-    )
+def _free(settings: BatteryConfig) -> Sampling:
+    return Sampling(settings.temperature, settings.max_tokens, settings.seed, settings.samples)
 
 
 def _into_logs(folder: Path, rows: Sequence[EvalRow]) -> None:

@@ -13,8 +13,9 @@ from inspect_ai.log import read_eval_log, recompute_metrics, write_eval_log
 from midspec.evals.open_qa.config import VERSION, OpenQAStepConfig, asked_questions
 from midspec.evals.open_qa.grading import Graded, grade
 from midspec.evals.open_qa.results import SECOND, agreement, means
-from midspec.evals.open_qa.sampling import Planned, Sampled, sample_answers, to_read
+from midspec.evals.open_qa.sampling import Planned, sample_answers
 from midspec.evals.open_qa.task import as_score
+from midspec.evals.sampling import Sampled, to_read
 from midspec.llm.desk import Desk
 from midspec.llm.fan_out import gathered
 from midspec.records import EvalRow, write_rows

@@ -16,7 +16,7 @@ from midspec.evals.capability import step
 from midspec.evals.capability.config import CapabilityConfig, capability_step, from_preset
 from midspec.evals.capability.items import packaged_items
 from midspec.evals.capability.task import capability
-from midspec.evals.open_qa.sampling import Keeper
+from midspec.evals.sampling import Keeper
 from midspec.experiment import ComputeConfig, WriterConfig
 from midspec.records import EvalRow, read_rows
 from midspec.steps.progress import Silent

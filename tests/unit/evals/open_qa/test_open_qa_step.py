@@ -17,8 +17,8 @@ from midspec.errors import InputError, StepError
 from midspec.evals.open_qa import sampling, step
 from midspec.evals.open_qa.config import PRESETS, OpenQAConfig, from_preset, open_qa_step
 from midspec.evals.open_qa.questions import load_questions, select
-from midspec.evals.open_qa.sampling import Keeper, Sampled, to_read
 from midspec.evals.open_qa.task import open_qa
+from midspec.evals.sampling import Keeper, Sampled, to_read
 from midspec.experiment import ComputeConfig, WriterConfig
 from midspec.llm.prompt import Reply
 from midspec.llm.writer import Scribe

@@ -5,9 +5,11 @@ Sources of defaults: (paper) arXiv 2605.02087; (ours) chosen here and recorded, 
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, field_validator, model_validator
 
 from midspec.errors import InputError
 from midspec.evaluation import Evaluation, parse
@@ -15,6 +17,7 @@ from midspec.spec.document import Identity
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,99}$"
 Name = Annotated[str, Field(pattern=NAME)]
+_KEY_IN_QUERY = re.compile(r"(?:key|token|secret|password|signature)=", re.I)
 
 
 class Config(BaseModel):
@@ -274,6 +277,18 @@ class ComputeConfig(Config):
     serve: Annotated[str, Field(pattern=r"^(transformers|vllm|https?://\S+)$")] = "transformers"
     """Who writes the answers of local models: `transformers` (this process), `vllm` (a server started when it is
     needed), or the address of a server, `http://HOST:PORT/v1`. Likelihoods are always computed in this process."""
+
+    @field_validator("writer_url", "judge_url", "serve")
+    @classmethod
+    def _without_keys(cls, url: str | None) -> str | None:
+        """Addresses are written into records."""
+        parts = urlsplit(url or "")
+        if parts.username or parts.password or _KEY_IN_QUERY.search(parts.query):
+            raise ValueError(
+                f"the address of {parts.hostname} holds a key or password, and addresses are written into records; "
+                "give it without, and the key in the provider's environment variable"
+            )
+        return url
 
 
 class BudgetConfig(Config):

@@ -103,3 +103,11 @@ def test_shipped_recipes_parse_with_every_profile(recipe: Path) -> None:
         experiment = load_recipe(recipe, profile=profile)
         assert experiment.with_controls().arms == experiment.arms, "shipped recipes list their controls"
     assert "smoke" in yaml.safe_load(recipe.read_text())["profiles"]
+
+
+@pytest.mark.parametrize("url", ["https://me:s3cret@host/v1", "https://host/v1?api_key=s3cret"])
+def test_an_address_with_a_key_is_refused_without_repeating_it(tmp_path: Path, url: str) -> None:
+    # Guards: addresses are written into recipe.json, results.json and the journal's batches.
+    with pytest.raises(InputError, match="holds a key or password") as refused:
+        load_recipe(write(tmp_path), overrides=[f"compute.writer_url={url}"])
+    assert "s3cret" not in str(refused.value)

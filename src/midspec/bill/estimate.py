@@ -21,10 +21,12 @@ from midspec.evals.open_qa.config import QuestionsStepConfig
 from midspec.evals.reasoning.expected import reading_requests, transcripts
 from midspec.evaluation import Evaluation, Subject
 from midspec.experiment import Experiment, WriterConfig
+from midspec.instruct.expected import row_requests
 from midspec.instruct.sources import problem
 from midspec.instruct.step import InstructStepConfig
+from midspec.llm.batch_models import has_batch
 from midspec.llm.desk import OFFLINE
-from midspec.llm.measured import Measured, measured
+from midspec.llm.measured import Measured, measured, paid
 from midspec.llm.prices import PriceTable, load_prices
 from midspec.pipeline import Pipeline
 from midspec.steps.step import Step
@@ -134,6 +136,7 @@ class _Writing:
         self.experiment = experiment
         self.table: PriceTable = load_prices(store.workspace)
         self.asked = asked_models(experiment)
+        self.paid = paid(store.workspace, experiment.name)
         self.known: dict[str, Mapping[str, Measured]] = {
             who.model: measured(store.workspace, who.model) for who, _ in self.asked
         }
@@ -151,6 +154,8 @@ class _Writing:
             return self._asked(experiment.writer, question_requests(step.config))
         if isinstance(step.config, MakeStepConfig):
             return self._asked(experiment.writer, making_requests(step.config))
+        if isinstance(step.config, InstructStepConfig) and step.config.judged is not None:
+            return self._asked(step.config.judged.judge, row_requests(step.config), judge=True)
         reading = reading_requests(step)
         if reading is not None:
             return self._asked(*reading, judge=True)
@@ -164,15 +169,17 @@ class _Writing:
         compute = self.experiment.compute
         url = compute.judge_url if judge else compute.writer_url
         known = self.known.get(who.model, {})
-        return expense(requests, who.model, self.table, known, batch=compute.batch, url=url)
+        batch = compute.batch and has_batch(who.model)
+        return expense(requests, who.model, self.table, known, batch=batch, url=url)
 
     def totals(self, total: Expense) -> list[str]:
         """Sentences about all that is still to be asked."""
         asked = sorted({who.model for who, _ in self.asked})
+        already = [f"Already paid by this run: ${self.paid:,.2f}."] if self.paid else []
         if not asked:
             return ["Dollars: 0 (the offline writer makes the data on this machine)."]
         if not total.requests:
-            return ["Dollars: 0 (all that language models write is there)."]
+            return ["Dollars: 0 (all that language models write is there).", *already]
         tokens = total.tokens
         sentences = [
             f"Language models ({', '.join(asked)}): about {total.requests:,} requests, {_short(tokens.input_tokens)} "
@@ -194,6 +201,7 @@ class _Writing:
             if cap is not None
             else "Cap: none; set budget.usd to stop before more is spent."
         )
+        sentences += already
         basis = (
             f"{total.measured / total.requests:.0%} of the requests are of a kind measured in this workspace"
             if total.measured

@@ -15,6 +15,8 @@ FIRST_TOKEN_SECONDS = 1.5
 """Where nothing was measured (ours)."""
 LEAST_MEASURED = 5
 """Replies to a prompt before its means are believed (ours)."""
+MOST_REJECTED = 0.9
+"""Share of unusable replies beyond which a bill counts no further: such a step gives up (ours)."""
 
 
 @dataclass(frozen=True)
@@ -57,22 +59,25 @@ def expense(
     price = table.find(model, url)
     for template, work in requests.items():
         found = known.get(template)
-        seconds = work.requests * (FIRST_TOKEN_SECONDS + work.output_tokens * SECONDS_PER_TOKEN)
         believed = 0
         if found is not None and found.replies >= LEAST_MEASURED:
-            believed = work.requests
             work = replace(
                 work,
+                # One that cannot be used is asked for again.
+                requests=ceil(work.requests / (1 - min(found.rejected, MOST_REJECTED))),
                 own_tokens=max(0, ceil(found.prompt_tokens) - work.shared_tokens),
                 output_tokens=ceil(found.output_tokens),
             )
-            seconds = work.requests * found.seconds
+            believed = work.requests
+        each = FIRST_TOKEN_SECONDS + work.output_tokens * SECONDS_PER_TOKEN
+        if believed and found is not None and found.seconds is not None:
+            each = found.seconds
         tokens = expected(work, price)
         total += Expense(
             work.requests,
             tokens,
             None if price is None else price.dollars(tokens, batch=batch),
-            seconds,
+            work.requests * each,
             believed,
         )
     return total

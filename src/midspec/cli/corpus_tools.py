@@ -128,7 +128,7 @@ def card(source: str, out: Path, title: str | None, licence: str, workspace: Pat
 )
 @click.option("--private", is_flag=True, help="Make a new data set private.")
 @click.option("--dry-run", is_flag=True, help="Show what would be uploaded, and upload nothing.")
-@click.option("--out", type=click.Path(path_type=Path), help="Keep the folder here. Default: a temporary one.")
+@click.option("--out", type=click.Path(path_type=Path), help="Keep the folder here if all goes well.")
 @workspace_option
 @json_option
 def push(
@@ -136,6 +136,7 @@ def push(
     workspace: Path, as_json: bool,
 ) -> None:  # fmt: skip
     """Upload SOURCE (as in `card`) to the Hugging Face Hub, with its card and where it comes from."""
+    import shutil
     import tempfile
 
     from midspec.corpus.publish_push import check_repository
@@ -145,7 +146,11 @@ def push(
     with tempfile.TemporaryDirectory(prefix="midspec-push-") as temporary:
         folder = out or Path(temporary) / "dataset"
         made = _made(source, folder, title or repo.partition("/")[2], licence, workspace, repo)
-        address = None if dry_run else upload(folder, repo, private=private)
+        try:
+            address = None if dry_run else upload(folder, repo, private=private)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)  # the next try makes it anew and finds no full folder in its way
+            raise
     if as_json:
         print_json({"repo": repo, "uploaded": address, "files": dict(made.files), "rows": dict(made.rows)})
         return

@@ -62,4 +62,4 @@ def judged_as(
     if paid and not options["yes"]:
         cap = f"at most ${options['usd']:,.2f}" if options["usd"] is not None else "without a cap (--usd sets one)"
         click.confirm(f"{' and '.join(paid)} will be asked and paid for, {cap}. Go on?", abort=True, err=True)
-    return configs, compute, Spending("by-hand", options["usd"])
+    return configs, compute, Spending(usd=options["usd"])

@@ -125,13 +125,19 @@ def asked_as(options: dict[str, Any]) -> tuple[WriterConfig, WriterConfig, Compu
     if paid and not options["yes"]:
         cap = f"at most ${options['usd']:,.2f}" if options["usd"] is not None else "without a cap (--usd sets one)"
         click.confirm(f"{' and '.join(paid)} will be asked and paid for, {cap}. Go on?", abort=True, err=True)
-    return writer, judge, compute, Spending("by-hand", options["usd"])
+    return writer, judge, compute, Spending(usd=options["usd"])
 
 
 def make_step(
     step: Step, workspace: Path, compute: ComputeConfig | None = None, spending: Spending | None = None
 ) -> Path:
-    """Make one step of a command outside a recipe, with what it needs; returns its folder in the workspace's store."""
+    """Make one step of a command outside a recipe, with what it needs; returns its folder in the workspace's store.
+
+    What it pays is added up under the step's own fingerprint: the same command goes on under its cap after an
+    interruption, and nothing that another command paid counts against it.
+    """
+    from dataclasses import replace
+
     from midspec.experiment import ComputeConfig
     from midspec.steps import Store
     from midspec.steps.local import run_steps
@@ -139,8 +145,9 @@ def make_step(
     from midspec.steps.step import Spending
 
     store = Store(workspace)
+    account = replace(spending or Spending(), run=f"by-hand-{step.fingerprint}")
     with Reporter() as reporter:
-        run_steps([step], store, compute or ComputeConfig(), reporter, spending or Spending())
+        run_steps([step], store, compute or ComputeConfig(), reporter, account)
     folder = store.find(step)
     assert folder is not None
     return folder

@@ -5,6 +5,7 @@ A corpus, demonstrations or any JSONL of rows; from a step's folder the card say
 
 from __future__ import annotations
 
+import filecmp
 import json
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -47,13 +48,15 @@ class Source:
 def find_source(what: str, workspace: Path) -> Source:
     """The rows meant by `what`: a JSONL file, a step's folder, or a step of the workspace by fingerprint.
 
-    Raises InputError where it is none of these, or the step has no rows.
+    A file that holds, byte for byte, the rows of a finished step of the workspace stands for that step: the commands
+    that make rows copy them to `--out`. Raises InputError where it is none of these, or the step has no rows.
     """
     path = Path(what)
     store = Store(workspace)
     if path.is_file():
         inside = (path.parent / "record.json").is_file() and path.name in ROWS_FILES
-        return _step_source(path.parent, store) if inside else Source({"default": path})
+        made = path.parent if inside else _copied_from(path, store)
+        return Source({"default": path}) if made is None else _step_source(made, store)
     if (path / "record.json").is_file():
         return _step_source(path, store)
     for folder, record in store.finished():
@@ -63,6 +66,15 @@ def find_source(what: str, workspace: Path) -> Source:
         f"{what!r} is no JSONL file, no step folder and no step of {workspace / 'steps'}; expected a file, a folder "
         "such as steps/corpus/NAME-FINGERPRINT, or a fingerprint"
     )
+
+
+def _copied_from(file: Path, store: Store) -> Path | None:
+    """The latest finished step with exactly these rows; None where there is none."""
+    for folder, _ in reversed(list(store.finished())):
+        for own in (folder / name for name in ROWS_FILES):
+            if own.is_file() and filecmp.cmp(own, file, shallow=False):
+                return folder
+    return None
 
 
 def _step_source(folder: Path, store: Store) -> Source:

@@ -45,5 +45,7 @@ def push(folder: Path, repository: str, *, private: bool) -> str:
                 f"the Hub does not let this account write to {repository!r} ({said}); log in with `hf auth login`, or "
                 "choose another --repo"
             ) from error
-        raise ProviderError(f"the upload to {repository!r} failed ({said}); the folder is kept, try again") from error
+        raise ProviderError(
+            f"the upload to {repository!r} failed ({said}); nothing is lost, give the same command again"
+        ) from error
     return f"https://huggingface.co/datasets/{repository}"

@@ -29,7 +29,7 @@ VERDICT_TOKENS = 40
 PAIR_TOKENS = 110
 """Of a statement and its distortion with their question, and its part of the other questions (ours)."""
 MAKING_FRAME_TOKENS = 500
-"""Of the instructions for making them (measured on the prompt)."""
+"""Of the instructions for making them (ours: estimated)."""
 GRADE_TOKENS = 120
 AGENTIC_VERDICT_TOKENS = 80
 

@@ -133,6 +133,11 @@ class BatchSender:
         """Requests in jobs, or about to be."""
         return len(self._waiting)
 
+    @property
+    def refusal(self) -> int | None:
+        """Status with which the provider last refused to tell of a job that is still open; None where it did not."""
+        return self._work.refusal
+
     def model_args(self) -> dict[str, Any]:
         """What Inspect AI's provider must be given so that its requests travel in jobs."""
         transport = Transport(self.send, self._deadline)
@@ -199,7 +204,7 @@ class BatchSender:
         pending.asked.append((request, body))
         pending.characters += characters
         future = self._wait_for(request.key)
-        if len(pending.asked) >= settings.size:
+        if len(pending.asked) >= self._work.size:
             self._submit(kind)
         elif pending.timer is None:
             pending.timer = asyncio.get_running_loop().call_later(settings.wait, self._submit, kind)

@@ -13,6 +13,7 @@ import httpx2
 import openai
 
 from midspec.errors import InputError
+from midspec.llm.batch_models import has_batch
 
 ALL = "*"
 """Custom id of an outcome that all requests of a job have."""
@@ -239,14 +240,12 @@ class OpenAIBatches:
 
 def provider_of(model: str) -> str:
     """`anthropic` or `openai`. Raises InputError for a model without a batch API that midspec knows."""
-    name, _, rest = model.partition("/")
-    # `anthropic/bedrock/...`, `openai/azure/...` are other services with other batch APIs.
-    if name not in _PROVIDERS or "/" in rest:
+    if not has_batch(model):
         raise InputError(
             f"compute.batch: there is no batch mode for {model!r}; expected a model of anthropic/ or openai/. "
             "Take `batch` out of `compute`, or use another writer"
         )
-    return name
+    return model.partition("/")[0]
 
 
 def connect(provider: str, url: str | None = None) -> Provider:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import anthropic
+import openai
+
 from midspec.errors import InputError
 from midspec.llm.batch import BatchSender, BatchSettings
-from midspec.llm.batch_jobs import connect
+from midspec.llm.batch_jobs import connect, status_of
 from midspec.llm.batch_rows import open_jobs
 from midspec.llm.journal import Journal
 from midspec.llm.prices import PriceTable
@@ -49,10 +52,18 @@ async def collect_left_over(
                 if cancel:
                     await sender.cancel()
                 await sender.collected(None if wait or cancel else PATIENCE)
+                note = _refused(sender.refusal) if sender.refusal else ""
         except InputError as error:
             note = str(error)
+        except (anthropic.APIError, openai.APIError) as error:
+            status = status_of(error)
+            note = _refused(status) if status else "The provider does not answer; try again later."
         left = len(open_jobs(journal, provider, url))
         if left and not note:
             note = "They have not ended, or cannot be read yet; `--wait` waits for them."
         found.append(LeftOver(provider, url, before - left, left, note))
     return found
+
+
+def _refused(status: int) -> str:
+    return f"The provider refuses: status {status}. Check its key, then try again."

@@ -24,6 +24,10 @@ _AT_ONCE = 200
 """Replies of a job that are saved in one go."""
 _CREATIONS = 5
 _DOWNLOADS = 8
+_LEAST = 5
+"""Size below which no further halving is tried (ours)."""
+_ENDED = (400, 404, 409)
+"""Statuses of a cancellation that comes too late."""
 _FAILED = (500, 503, 529)
 """Statuses that come from the provider itself, and not from something between that may have lost its answer."""
 
@@ -64,6 +68,12 @@ class JobWork:
         self._table = table
         self._settings = settings
         self._tell = tell
+        self.size = settings.size
+        """Most requests in a job, as far as is known: less where the provider's queue does not hold so many."""
+        self.refusal: int | None = None
+        """Status with which the provider last refused to tell of a job, which stays open."""
+        self._at_work: dict[str, str] = {}
+        """Models of the jobs that the provider has, by token."""
         self.downloads = 0
         """Jobs that have ended and are being read."""
 
@@ -96,7 +106,14 @@ class JobWork:
         for job in open_jobs(self._journal, self._provider.name, self._provider.url):
             if job.job is not None:
                 name = job.job
-                await _patiently(lambda name=name: self._provider.cancel(name), self._settings, _CREATIONS)
+                await _patiently(lambda name=name: self._cancel(name), self._settings, _CREATIONS)
+
+    async def _cancel(self, name: str) -> None:
+        try:
+            await self._provider.cancel(name)
+        except Exception as error:
+            if status_of(error) not in _ENDED:
+                raise
 
     async def _create(self, token: str, group: Group, items: list[Item]) -> str:
         """The provider's id of the new job. Raises the SDK's error where there is certainly none."""
@@ -152,6 +169,13 @@ class JobWork:
 
     async def _collect(self, job: Job, name: str) -> None:
         """Wait for a job's end and keep all of it."""
+        self._at_work[job.token] = job.model
+        try:
+            await self._watch(job, name)
+        finally:
+            self._at_work.pop(job.token, None)
+
+    async def _watch(self, job: Job, name: str) -> None:
         try:
             for attempt in count(1):
                 if await _patiently(lambda: self._provider.ended(name), self._settings):
@@ -164,6 +188,7 @@ class JobWork:
             answer = refused(error)
             if answer is None:
                 raise
+            self.refusal = answer.status
             self._tell_rest(job, answer)  # a revoked key, say: the job stays open for a better one
             return
         self.downloads += 1
@@ -195,6 +220,8 @@ class JobWork:
         try:
             async for custom_id, outcome in self._provider.results(name):
                 if custom_id == ALL:
+                    if outcome.status == 429:
+                        self._shrink(job)
                     self._tell_rest(job, outcome, done)
                     done.update(f"{job.token}-{number}" for number in range(job.size))
                 elif custom_id not in done:
@@ -204,6 +231,12 @@ class JobWork:
                     some = []
         finally:
             await self._keep_all(job, some, done)
+
+    def _shrink(self, job: Job) -> None:
+        """Make smaller jobs after one that the provider's queue had no room for, unless others fill that queue."""
+        self._at_work.pop(job.token, None)
+        if job.model not in self._at_work.values():
+            self.size = min(self.size, max(_LEAST, job.size // 2))
 
     async def _keep_all(self, job: Job, some: list[tuple[str, Outcome]], done: set[str]) -> None:
         await asyncio.gather(*(self._keep(job, custom_id, outcome) for custom_id, outcome in some))

@@ -13,7 +13,7 @@ from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait
 
 from midspec.errors import MidspecError, WriterError
 from midspec.experiment import WriterConfig
-from midspec.llm.failures import LIMITING, Failure, Storm, fatal_error
+from midspec.llm.failures import LIMITING, LONGEST_WAIT, Failure, Storm, fatal_error
 from midspec.llm.fan_out import BATCH_WINDOW
 from midspec.llm.journal import Entry, Journal, Request, request_key
 from midspec.llm.meter import Hold, Meter, WorstCase
@@ -186,6 +186,7 @@ class LanguageModel:
 
     async def _had(self, job: _Job) -> Reply:
         """The reply, after as many attempts as it takes."""
+        before = self._storm.replies
         retrying = AsyncRetrying(
             stop=stop_after_attempt(TRIES),
             wait=wait_random_exponential(_FIRST_WAIT, max=_LONGEST_WAIT),
@@ -199,6 +200,11 @@ class LanguageModel:
         except FailureError as error:
             if self._stopped is not None:
                 raise self._stopped from None
+            if self._storm.replies == before:
+                # Nobody was answered meanwhile: that says nothing about this request, and planning must not do without.
+                outage = self._storm.error(self.name)
+                self._end(outage)
+                raise outage from None
             raise WriterError(
                 f"{self.name}: no reply to {job.ask.template} in {TRIES} attempts; last: {error.failure.kind}. "
                 "Run again to ask once more"
@@ -210,7 +216,7 @@ class LanguageModel:
     async def _taken_on(self, job: _Job) -> Reply:
         """One attempt that the provider takes on. Being turned away for a limit is none: it is waited out."""
         ask = job.ask
-        for _ in range(REFUSALS):
+        for refusals in range(REFUSALS):
             await self._warmth.wait(ask.system)
             slot = await self._slots.take(ask.stage, job.turn)
             try:
@@ -224,7 +230,9 @@ class LanguageModel:
                 if error.failure.kind != "rate limit":
                     raise
                 self._count_retry()
-                if error.failure.wait is None:
+                if self._batched:  # a queue of jobs is full for as long as jobs take
+                    await self._sleep(max(error.failure.wait or 0.0, min(LONGEST_WAIT, _LONGEST_WAIT * 2**refusals)))
+                elif error.failure.wait is None:
                     await self._sleep(_FIRST_WAIT)
             finally:
                 self._warmth.answered(ask.system)
@@ -244,7 +252,7 @@ class LanguageModel:
         except (FailureError, TimeoutError) as error:
             failure = error.failure if isinstance(error, FailureError) else Failure("deadline")
             self._give_back(slot, failure)
-            charged = self._price is not None and failure.kind in ("connection", "deadline", "cut")
+            charged = self._price is not None and failure.sent and failure.kind in ("connection", "deadline", "cut")
             await self._meter.settle(hold, None if charged else 0.0)
             self._failed(job, failure, loop.time() - begun)
             raise FailureError(failure) from None
@@ -275,7 +283,7 @@ class LanguageModel:
         return reply
 
     def _give_back(self, slot: Slot, failure: Failure) -> None:
-        if failure.kind in LIMITING:
+        if failure.kind in LIMITING and not self._batched:  # a whole job's refusal says nothing about a pace
             self._slots.refused(slot, failure.wait)
         elif failure.status is not None:
             self._slots.answered(slot)
@@ -305,6 +313,8 @@ class LanguageModel:
         self._weather(failure)
 
     def _weather(self, failure: Failure) -> None:
+        if self._batched and failure.kind not in ("connection", "key"):
+            return  # a job's outcomes come by the thousand, hours after the last reply: neither number nor time tells
         if self._storm.bad(failure):
             raise self._storm.error(self.name)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from midspec.errors import InputError, MissingDependencyError, WriterError
 from midspec.experiment import WriterConfig
+from midspec.llm.batch_models import has_batch
 from midspec.llm.fan_out import BATCH_WINDOW, begun_at_once
 from midspec.llm.writer import Scribe, Writer
 
@@ -46,9 +47,8 @@ class Desk:
 
     async def __aenter__(self) -> Self:
         """Nothing is opened before a scribe needs it."""
-        if self._context.compute.batch:
-            window = begun_at_once.set(BATCH_WINDOW)
-            self._open.callback(lambda: begun_at_once.reset(window))
+        window = begun_at_once.set(begun_at_once.get())
+        self._open.callback(lambda: begun_at_once.reset(window))
         return self
 
     async def __aexit__(
@@ -61,7 +61,7 @@ class Desk:
             self._journal.lose_patience(self._context.fingerprint)
         coming = sum(model.in_flight for model in self._models.values())
         if coming and error is not None:
-            batch = self._context.compute.batch
+            batch = any(found is not None and not found.only_collect for found in self._jobs.values())
             self._context.progress.line(
                 f"  stopping: {coming} requests are in batch jobs, which go on; the next run collects them"
                 if batch
@@ -124,13 +124,19 @@ class Desk:
         """What puts requests into batch jobs, or collects those of an earlier run; None where there is no need."""
         from midspec.llm.batch_rows import open_jobs
 
-        if not self._context.compute.batch and not open_jobs(journal):
+        compute = self._context.compute
+        if not has_batch(model):
+            if compute.batch:
+                self._context.progress.line(f"  {model} has no batch mode: it is asked directly, at the full price")
+            return None
+        if compute.batch:
+            begun_at_once.set(BATCH_WINDOW)  # until the desk is left
+        elif not open_jobs(journal):
             return None
         from midspec.llm.batching import batching, left_over  # needs the SDKs of all providers with batch jobs
 
         same = (model.partition("/")[0], url)
         if same not in self._jobs:
-            compute = self._context.compute
             found = (
                 batching(model, url, journal, prices)
                 if compute.batch

@@ -58,6 +58,8 @@ _KEY_NAMES = re.compile(r"KEY|TOKEN|SECRET|PASSWORD")
 _SHOWN = 240
 _QUOTE = 24
 
+_NEVER_SENT = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout"})
+
 _FATAL: Mapping[Kind, tuple[str, str]] = {
     "key": ("the key is wrong or was revoked", "Check the provider's key in the environment"),
     "permission": (
@@ -93,6 +95,8 @@ class Failure:
     """The provider's own words, never shown without `shown`."""
     setting: str = ""
     """For `setting`: which one."""
+    sent: bool = True
+    """Whether the request may have reached the provider, and so may be charged."""
 
     @property
     def fatal(self) -> bool:
@@ -102,8 +106,10 @@ class Failure:
 
 def classify(error: BaseException, retried: Callable[[Exception], bool] = lambda _: False) -> Failure:
     """The failure behind an exception of a provider's SDK; `retried` knows those without an HTTP status."""
-    status = getattr(error, "status_code", None)
-    if not isinstance(status, int):
+    status = _status(error)
+    if status is None:
+        if _never_sent(error):
+            return Failure("connection", sent=False)
         if isinstance(error, TimeoutError) or "Timeout" in type(error).__name__:
             return Failure("deadline")
         if isinstance(error, ConnectionError) or (isinstance(error, Exception) and retried(error)):
@@ -113,6 +119,22 @@ def classify(error: BaseException, retried: Callable[[Exception], bool] = lambda
     codes = {code for code in (said.get("type"), said.get("code"), *_details(said)) if isinstance(code, str)}
     message = str(said.get("message") or "")
     return Failure(_kind(status, codes, said, message), status, _hint(error), message, _setting(said, message))
+
+
+def _status(error: BaseException) -> int | None:
+    """HTTP's, wherever an SDK keeps it: OpenAI and Anthropic, Google, those that keep the response only."""
+    response = getattr(error, "response", None)
+    kept = (getattr(error, "status_code", None), getattr(error, "code", None), getattr(response, "status_code", None))
+    return next((status for status in kept if isinstance(status, int) and 400 <= status < 600), None)
+
+
+def _never_sent(error: BaseException | None) -> bool:
+    """Whether no connection was ever open, by the HTTP libraries' names for it, somewhere in the chain of causes."""
+    while error is not None:
+        if type(error).__name__ in _NEVER_SENT or isinstance(error, ConnectionRefusedError):
+            return True
+        error = error.__cause__
+    return False
 
 
 def _kind(status: int, codes: set[str], said: Mapping[str, Any], message: str) -> Kind:
@@ -213,11 +235,14 @@ class Storm:
         self._last: deque[str] = deque(maxlen=attempts)
         self._seconds, self._at_first = seconds, at_first
         self._ever = False
+        self.replies = 0
+        """That came so far."""
         self._well = clock()
 
     def good(self) -> None:
         """An attempt brought a reply."""
         self._ever = True
+        self.replies += 1
         self._last.append("")
         if 10 * self._last.count("") >= len(self._last):
             self._well = self._clock()
@@ -238,9 +263,14 @@ class Storm:
     def error(self, model: str) -> ProviderError:
         """What to say of it."""
         kinds = sorted({kind for kind in self._last if kind}, key=self._last.count, reverse=True)
-        told = ", ".join(f"{self._last.count(kind)} {kind}" for kind in kinds)
+        told = f" ({', '.join(f'{self._last.count(kind)} {kind}' for kind in kinds)})" if kinds else ""
+        failed = (
+            f"{len(self._last) - self._last.count('')} of the last {len(self._last)} attempts failed"
+            if kinds
+            else "no reply came"  # failures in batch jobs are not counted
+        )
         return ProviderError(
-            f"{model} does not answer: {len(self._last) - self._last.count('')} of the last {len(self._last)} attempts "
-            f"failed over {self._clock() - self._well:.0f} s ({told}). Look at the provider's status page and at the "
+            f"{model} does not answer: {failed} over {self._clock() - self._well:.0f} s{told}. "
+            "Look at the provider's status page and at the "
             "address, then run again; every reply so far is kept."
         )

@@ -42,7 +42,7 @@ class Meter:
         self._run = spending.run
         self._spent = spent
         self._progress = progress
-        self._before = spent()
+        self._before = self._at_start = spent()
         self._held = 0.0
         self._lost = 0.0
         self._room = asyncio.Condition()
@@ -60,16 +60,24 @@ class Meter:
 
         Raises BudgetError where the cap has no room for it even after that.
         """
-        if self.cap is not None and self._over(worst + self._held):
-            self._look()
-            async with self._room:
-                while self._over(worst + self._held):
-                    if self._over(worst):
-                        raise self._error(worst)
-                    await self._room.wait()
+        if self.cap is not None:
+            if time.monotonic() - self._looked >= _LOOK_SECONDS:
+                self._look()
+            if self._over(worst + self._held):
+                await self._wait_for_room(worst)
         self._held += worst
         self.in_flight += 1
         return Hold(worst)
+
+    async def _wait_for_room(self, worst: float) -> None:
+        async with self._room:
+            while self._over(worst + self._held):
+                if not self._over(worst):
+                    await self._room.wait()
+                    continue
+                self._look()
+                if self._over(worst):
+                    raise self._error(worst)
 
     async def settle(self, hold: Hold, price: float | None) -> None:
         """The request is over and cost `price`; None where nobody knows whether the provider charged for it."""
@@ -121,17 +129,20 @@ class Meter:
         return self.spent + self._lost + dollars > self.cap + 1e-8
 
     def _look(self) -> None:
-        """Take in what other processes of the run have paid meanwhile."""
-        now = time.monotonic()
-        if now - self._looked >= _LOOK_SECONDS:
-            self._looked = now
-            self._before = max(self._before, self._spent() - self.paid)
+        """Take in what other processes of the run have paid meanwhile.
+
+        Replies of a batch job are booked before they are settled here, so what one look counts too much the next one
+        takes back.
+        """
+        self._looked = time.monotonic()
+        self._before = max(self._at_start, self._spent() - self.paid)
 
     def _error(self, worst: float) -> BudgetError:
         lost = f", ${self._lost:.4f} may have been charged for requests that broke off" if self._lost >= 0.00005 else ""
         return BudgetError(
             f"run {self._run!r} has spent ${self.spent:.4f}{lost}; the next request may cost ${worst:.4f}, which would "
-            f"pass the cap of ${self.cap:.2f}. Every reply so far is kept: raise budget.usd and run again to go on"
+            f"pass the cap of ${self.cap:.2f}. Every reply so far is kept: raise the cap (budget.usd of "
+            "a recipe, --usd of a command) and run again to go on"
         )
 
 

@@ -104,7 +104,7 @@ class Scribe:
             self.tally.add(reply)
             try:
                 _complete(reply)
-                parsed = template.parse(reply.text)
+                parsed = _parsed(template, reply.text)
                 if check is not None:
                     check(parsed)
                 return parsed
@@ -115,6 +115,17 @@ class Scribe:
         raise WriterError(
             f"{self.writer.name}: no usable reply to {template.name} in {attempts} attempts; last: {last}"
         ) from last
+
+
+def _parsed(template: PromptTemplate[T], text: str) -> T:
+    """What the parser makes of `text`. Whatever it cannot read is a bad reply, JSON a thousand levels deep too."""
+    try:
+        text.encode()  # half a surrogate pair could not be sent on
+        return template.parse(text)
+    except BadReplyError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise BadReplyError("unparseable", f"it cannot be read: {type(error).__name__}") from error
 
 
 def _complete(reply: Reply) -> None:

@@ -181,7 +181,7 @@ def test_without_pyarrow_the_remedy_is_named(tmp_path: Path, monkeypatch: pytest
 
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     write_rows(tmp_path / "rows.jsonl", [document(1)])
-    with pytest.raises(MissingDependencyError, match=r"pip install 'midspec\[data\]'"):
+    with pytest.raises(MissingDependencyError, match=r"pip install 'midspec\[hub\]'"):
         make_folder(find_source(str(tmp_path / "rows.jsonl"), tmp_path), tmp_path / "out", title="x")
 
 
@@ -249,3 +249,30 @@ def test_a_dry_run_shows_the_files_and_uploads_nothing(tmp_path: Path, monkeypat
     assert "| near-duplicates |" in (tmp_path / "kept" / "README.md").read_text()
     again = run("card", folder, "--out", tmp_path / "kept", "-w", tmp_path)
     assert isinstance(again.exception, InputError) and "not an empty folder" in str(again.exception)
+
+
+def test_a_copied_file_has_the_card_of_the_step_that_made_it(tmp_path: Path) -> None:
+    # Guards: `corpus build --out` copies the rows alone, and the card of the copy knew no writer, spec or cost.
+    folder = step(tmp_path, {"documents.jsonl": [document(number) for number in range(4)]})
+    copy = tmp_path / "mine.jsonl"
+    copy.write_bytes((folder / "documents.jsonl").read_bytes())
+    result = run("card", copy, "--out", tmp_path / "out", "-w", tmp_path)
+    assert result.exception is None, result.output
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert "`test/model`, temperature 1.0" in card and "$1.25 in 7 requests" in card
+    assert (tmp_path / "out" / "spec.md").read_text() == SPEC_TEXT
+    copy.write_text(copy.read_text().replace("Aria waits", "Aria hurries"))
+    changed = find_source(str(copy), tmp_path)
+    assert changed.record is None and changed.files == {"default": copy}
+
+
+def test_an_upload_that_failed_can_be_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = step(tmp_path, {"documents.jsonl": [document(number) for number in range(4)]})
+    arguments = ("push", folder, "--repo", "me/patience", "--out", tmp_path / "kept", "-w", tmp_path)
+    monkeypatch.setattr(publish_push, "library", lambda: Hub(OSError("no route")))
+    failed = run(*arguments)
+    assert isinstance(failed.exception, ProviderError) and "same command again" in str(failed.exception)
+    monkeypatch.setattr(publish_push, "library", Hub)
+    again = run(*arguments)
+    assert again.exception is None and "Uploaded" in again.output
+    assert (tmp_path / "kept" / "README.md").is_file()

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -23,8 +23,9 @@ from inspect_ai.model import ChatMessageSystem, ChatMessageUser, GenerateConfig,
 from midspec.cli.journal import journal as command
 from midspec.errors import BusyError, InputError, StoreError
 from midspec.llm.batch import BatchSender, BatchSettings
-from midspec.llm.batch_jobs import Group, Item, connect, provider_of
-from midspec.llm.batch_recover import collect_left_over
+from midspec.llm.batch_jobs import AnthropicBatches, Group, Item, OpenAIBatches, connect, provider_of
+from midspec.llm.batch_models import has_batch
+from midspec.llm.batch_recover import LeftOver, collect_left_over
 from midspec.llm.batch_replies import body_of, reply_from, reply_of
 from midspec.llm.batch_rows import open_jobs
 from midspec.llm.journal import Journal, Request
@@ -576,6 +577,81 @@ def test_the_command_collects(serve: Servers, path: Path, monkeypatch: pytest.Mo
     assert (found["replies"], found["batches"]) == (4, [])
 
 
+@pytest.mark.parametrize("status", [400, 404, 409])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_cancellation_that_comes_too_late_hinders_no_collection(
+    serve: Servers, path: Path, name: str, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = serve()
+    asyncio.run(run(path, name, url_of(server, name), leave_a_job, settings=full(4)))
+    (left,) = recover_with(path, name, "cancel", status, monkeypatch)
+    assert (left.collected, left.open, left.note) == (1, 0, "")
+    assert asyncio.run(run(path, name, url_of(server, name), lambda c: c.ask_all(4))) == answers(4)
+    assert len(server.ledger.entries()) == 4
+
+
+@pytest.mark.parametrize("call", ["cancel", "ended", "results"])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_refusal_is_a_note_and_no_traceback(
+    serve: Servers, path: Path, name: str, call: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = serve()
+    asyncio.run(run(path, name, url_of(server, name), leave_a_job, settings=full(4)))
+    (left,) = recover_with(path, name, call, 401, monkeypatch)
+    assert (left.collected, left.open) == (0, 1)
+    assert "refuses: status 401" in left.note
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_provider_that_is_not_there_is_a_note(
+    serve: Servers, path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = serve()
+    asyncio.run(run(path, name, url_of(server, name), leave_a_job, settings=full(4)))
+    (left,) = recover_with(path, name, "cancel", None, monkeypatch)
+    assert (left.collected, left.open) == (0, 1)
+    assert "does not answer" in left.note
+
+
+async def leave_a_job(client: Client) -> None:
+    asking = asyncio.create_task(client.ask_all(4))
+    while not any(job.job for job in open_jobs(client.journal)):
+        await asyncio.sleep(0.005)
+    asking.cancel()
+
+
+def recover_with(
+    path: Path, name: str, call: str, status: int | None, monkeypatch: pytest.MonkeyPatch
+) -> list[LeftOver]:
+    """`collect_left_over` with `cancel`, where a call fails with this HTTP status, or is not answered."""
+    sdk: Any = anthropic if name.startswith("anthropic") else openai
+    asked = httpx2.Request("POST", "http://x")
+
+    def fail() -> None:
+        if status is None:
+            raise sdk.APIConnectionError(request=asked)
+        raise sdk.APIStatusError(str(status), response=httpx2.Response(status, request=asked), body=None)
+
+    async def failing(self: Any, job: str) -> None:
+        fail()
+
+    async def unreadable(self: Any, job: str) -> AsyncGenerator[Any]:
+        fail()
+        yield
+
+    kind = AnthropicBatches if name.startswith("anthropic") else OpenAIBatches
+    monkeypatch.setattr(kind, call, unreadable if call == "results" else failing)
+
+    async def collect() -> list[LeftOver]:
+        journal = Journal(path)
+        try:
+            return await collect_left_over(journal, TABLE, cancel=True, settings=FAST)
+        finally:
+            journal.close()
+
+    return asyncio.run(collect())
+
+
 def test_a_full_disk_is_told_as_such(serve: Servers, path: Path) -> None:
     """The SDK calls every exception under it a lost connection, which a client would try again for ever."""
     server = serve(batch_seconds=0.3)
@@ -614,7 +690,9 @@ def test_a_recorded_reply_can_be_given_as_an_answer(path_: str, stop: Any) -> No
 
 def test_who_has_batch_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [provider_of(name) for name in NAMES] == ["anthropic", "openai"]
-    for name in ("openai/azure/gpt-4o", "anthropic/bedrock/x", "vllm/x", "openai-api/host/model"):
+    assert all(has_batch(name) for name in NAMES)
+    for name in ("openai/azure/gpt-4o", "anthropic/bedrock/x", "vllm/x", "openai-api/host/model", "offline"):
+        assert not has_batch(name)
         with pytest.raises(InputError, match="no batch mode"):
             provider_of(name)
     monkeypatch.delenv("OPENAI_API_KEY")

@@ -130,6 +130,16 @@ def test_nobody_there_is_a_provider_error_that_says_so(tmp_path, monkeypatch):
         ask_for(at, CLAUDE, 50)
 
 
+def test_nobody_there_costs_nothing_and_is_no_reason_to_plan_without(tmp_path, monkeypatch):
+    """One request in flight, as in planning: it must end the run, and no cap may count what was never sent."""
+    monkeypatch.setattr(client, "_FIRST_WAIT", 0.001)
+    monkeypatch.setattr(client, "_LONGEST_WAIT", 0.01)
+    with ProviderServer() as server:
+        at = context(tmp_path, server, usd=0.1)
+    with pytest.raises(ProviderError, match="12 connection"):
+        ask_for(at, CLAUDE, 1)
+
+
 @pytest.mark.parametrize("concurrency", [1, 30])
 def test_the_cap_is_never_passed_and_a_higher_one_goes_on(tmp_path, concurrency):
     def long(request):

@@ -1,5 +1,7 @@
 """Which failures end a run, told from the errors of the real SDKs; and what may be said about them."""
 
+from types import SimpleNamespace
+
 import anthropic
 import openai
 import pytest
@@ -35,6 +37,34 @@ def test_kinds(settings: dict, kind: str, fatal: bool):
             assert (failure.kind, failure.fatal) == (kind, fatal)
             if kind == "rate limit":
                 assert failure.wait == pytest.approx(0.05)
+
+
+def test_a_status_is_found_wherever_an_sdk_keeps_it():
+    """Google's errors have `code`, others only the response; unread, each 429 looks like a lost line."""
+
+    class GoogleError(Exception):
+        code = 429
+
+    class HttpError(Exception):
+        response = SimpleNamespace(status_code=401, headers={})
+
+    class NamedCodeError(Exception):
+        code = "ECONNRESET"
+
+    assert classify(GoogleError()).kind == "rate limit"
+    assert classify(HttpError()).kind == "key"
+    assert classify(NamedCodeError(), lambda _: True).kind == "connection"
+
+
+@pytest.mark.parametrize("client", ["claude", "gpt"])
+def test_what_was_never_sent_is_told_from_what_was_lost(client: str):
+    with ProviderServer() as server:
+        clients = Clients(server)
+    with pytest.raises((anthropic.APIConnectionError, openai.APIConnectionError)) as refused:
+        getattr(clients, client)()
+    failure = classify(refused.value, lambda _: True)
+    assert failure.kind == "connection" and not failure.sent
+    assert classify(ConnectionResetError()).sent
 
 
 def test_kinds_that_only_one_provider_has():
@@ -111,6 +141,12 @@ def test_one_in_five_that_fails_is_no_storm():
         assert attempt % 5 == 0 or not storm.bad(Failure("server error", 500))
         if attempt % 5 == 0:
             storm.good()
+
+
+def test_a_storm_that_counted_nothing_says_so():
+    now, storm = _storm()
+    now[0] = 700
+    assert "anthropic/x does not answer: no reply came over 700 s. Look" in str(storm.error("anthropic/x"))
 
 
 def test_waiting_as_told_is_no_storm():

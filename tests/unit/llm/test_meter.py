@@ -102,3 +102,41 @@ def test_the_worst_case_is_never_too_low_and_soon_close():
     worst.learn(ask, Reply("answer", input_tokens=90, cached_tokens=12_000, output_tokens=500))
     assert worst.dollars(ask) == pytest.approx((12_030 + 90 + 64) * 6.25e-6 + 1000 * 25e-6)
     assert WorstCase(PRICE.model_copy(update={"batch": 0.5}), 1000, batch=True).dollars(ask) < worst.dollars(ask) * 4
+
+
+def test_what_others_of_the_run_pay_is_seen_while_there_is_room(monkeypatch: pytest.MonkeyPatch):
+    """A process that looks only once its own count is over spends a second cap beside another one."""
+    now, others = 0.0, 0.0
+    monkeypatch.setattr("midspec.llm.meter.time.monotonic", lambda: now)
+    counted = Meter(Spending("cheese", 1.0), lambda: others, Shown())
+
+    async def main() -> None:
+        nonlocal now, others
+        await counted.settle(await counted.hold(0.1), 0.1)
+        others = 0.95
+        now = 60.0
+        with pytest.raises(BudgetError, match="--usd"):
+            await counted.hold(0.1)
+
+    run(main())
+
+
+def test_replies_booked_before_they_are_settled_do_not_end_a_run(monkeypatch: pytest.MonkeyPatch):
+    """A batch job is booked as a whole, then settled one by one: counted twice, half of the cap would be lost."""
+    now, booked = 0.0, 0.0
+    monkeypatch.setattr("midspec.llm.meter.time.monotonic", lambda: now)
+    counted = Meter(Spending("cheese", 1.0), lambda: booked, Shown())
+
+    async def main() -> None:
+        nonlocal now, booked
+        holds = [await counted.hold(0.2) for _ in range(3)]
+        now, booked = 60.0, 0.6
+        waiting = asyncio.create_task(counted.hold(0.3))
+        await asyncio.sleep(0)
+        for hold in holds:
+            await counted.settle(hold, 0.2)
+        assert counted.spent == pytest.approx(1.2), "the look came between booking and settling"
+        await counted.settle(await waiting, 0.0)
+        assert counted.spent == pytest.approx(0.6)
+
+    run(main())

@@ -23,6 +23,12 @@ OPUS, GPT = "anthropic/claude-opus-4-6", "openai/gpt-4o"
         ("openai/gpt-4o-mini", 0.15, 0.6),
         ("anthropic/claude-opus-4-1-20250805", 15, 75),
         ("anthropic/claude-opus-4-20250514", 15, 75),
+        ("anthropic/claude-sonnet-4-20250514", 3, 15),
+        ("anthropic/claude-sonnet-4-5-20250929", 3, 15),
+        ("anthropic/claude-3-5-haiku-latest", 0.8, 4),
+        ("openai/o4-mini-2025-04-16", 1.1, 4.4),
+        ("google/gemini-2.5-flash-preview-09-2025", 0.3, 2.5),
+        ("google/gemini-3.1-pro-preview", 2, 12),
         ("offline", 0, 0),
         ("hf/HuggingFaceTB/SmolLM2-135M", 0, 0),
         ("vllm/anything", 0, 0),
@@ -36,7 +42,20 @@ def test_list_prices(model: str, input_price: float, output_price: float) -> Non
 
 @pytest.mark.parametrize(
     "model",
-    ["anthropic/claude-opus-9", "anthropic/claude-opus-5-9", "openai/gpt-4o-audio-preview", "openai/gpt-5-pro", "x/y"],
+    [
+        "anthropic/claude-opus-9",
+        "anthropic/claude-opus-5-9",
+        "openai/gpt-4o-audio-preview",
+        "openai/gpt-5-pro",
+        "x/y",
+        "openai/o4-mini-deep-research",
+        "openai/gpt-6-sol-pro",
+        "openai/gpt-5.6-sol-pro",
+        "openai/gpt-5-mini-search",
+        "google/gemini-2.5-pro-preview-tts",
+        "google/gemini-2.5-flash-image",
+        "anthropic/claude-opus-4-6-fast",
+    ],
 )
 def test_a_model_nobody_knows_has_no_price(model: str) -> None:
     """A newer, dearer or other model must not be taken for its neighbour: 0 or a guess would break the cap."""

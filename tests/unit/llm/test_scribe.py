@@ -1,12 +1,14 @@
 """A scribe takes no reply that did not end well, asks a bounded number of times, and counts what it paid."""
 
 import asyncio
+from typing import Any
 
 import pytest
 from asking import Question
+from pydantic import BaseModel
 
 from midspec.errors import WriterError
-from midspec.llm.prompt import Ask, BadReplyError, Reply
+from midspec.llm.prompt import Ask, BadReplyError, PromptTemplate, Reply, json_reply
 from midspec.llm.writer import Scribe
 
 GOOD = Reply("<document>Answer to you</document>", output_tokens=5, dollars=0.5)
@@ -51,6 +53,29 @@ def test_a_reply_that_did_not_end_well_is_not_used_however_good_it_looks(bad: Re
     assert writer.heard == [reason] and scribe.tally.rejected == {reason: 1}
     assert [ask.sample for ask in writer.asked] == [0, 1]
     assert scribe.tally.requests == 2
+
+
+class Listed(BaseModel):
+    items: list[object]
+
+
+class Listing(PromptTemplate[Listed]):
+    """A prompt without a file."""
+
+    def ask(self, variables: Any, sample: int = 0) -> Ask:
+        return Ask(self.name, "", "", variables, sample)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    ['{"items": ' + "[" * 100_000 + "]" * 100_000 + "}", '{"items": [' + "9" * 5000 + "]}", '{"items": ["\ud83d"]}'],
+    ids=["deep", "long number", "half a character"],
+)
+def test_a_reply_that_breaks_the_parser_is_a_bad_reply_and_no_crash(bad: str):
+    """A crash would come again with every start, since the reply is kept."""
+    scribe = Scribe(Scripted(Reply(bad), Reply('{"items": [1]}')), 1)
+    found = asyncio.run(scribe.ask(Listing("test/listing", json_reply(Listed)), {}))
+    assert found.items == [1] and scribe.tally.rejected == {"unparseable": 1}
 
 
 def test_it_gives_up_after_its_allowance_and_an_impatient_run_has_more():

@@ -19,7 +19,8 @@ from midspec.records import BankItem
 from midspec.train.models import ThinkingRef
 
 FRAME_TOKENS = 450
-"""Of the instructions of a judge who reads one answer, with the question and what it is compared with (measured)."""
+"""Of the instructions of a judge who reads one answer, with the question and what it is compared with (ours:
+estimated)."""
 ANSWER_TOKENS = 150
 """Of an answer to one question (ours)."""
 VERDICT_TOKENS = 40

@@ -1,6 +1,6 @@
 """A task of Inspect's as a step: run on one checkpoint, its scores as rows, its numbers in the summary, its log beside.
 
-What a killed run had finished is not asked again: Inspect's eval set finds it in the logs.
+Each sample is in the log as soon as it is finished, and what a killed run had finished is not asked again.
 """
 
 from __future__ import annotations
@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from inspect_ai import eval_set
+from inspect_ai import eval as inspect_eval
 from inspect_ai.log import read_eval_log
 from inspect_ai.model import GenerateConfig, get_model
 
 from midspec.errors import InputError, MidspecError, StepError
 from midspec.evals.external.config import VERSION, ExternalStepConfig
 from midspec.evals.external.find import find_task
+from midspec.evals.external.resume import find_earlier, remove_others
 from midspec.evals.external.scores import read_log
 from midspec.evals.inspect_run import MAX_SAMPLES, opened
 from midspec.experiment import WriterConfig
@@ -60,17 +61,18 @@ def _evaluated(context: Context, config: ExternalStepConfig, name: str, model: M
     asked: dict[str, Any] = {
         key: value for key in ("temperature", "max_tokens") if (value := getattr(entry, key)) is not None
     }
+    logs_folder = (context.folder / "logs").resolve()
+    earlier = find_earlier(logs_folder)
+    if earlier is not None and earlier.complete:
+        return read_eval_log(earlier.info)
+    roles = {"grader": _grader(context, config.grader)} if config.grader else None
     try:
-        done, logs = eval_set(
-            name,
-            log_dir=str((context.folder / "logs").resolve()),
-            log_dir_allow_dirty=True,
-            retry_attempts=0,
-            retry_immediate=False,
-            retry_cleanup=True,
+        logs = inspect_eval(
+            earlier.rest(name, entry.args, model, roles, context.source) if earlier else name,
             model=model,
-            model_roles={"grader": _grader(context, config.grader)} if config.grader else None,
+            model_roles=roles,
             task_args=entry.args,
+            log_dir=str(logs_folder),
             limit=entry.limit,
             epochs=entry.epochs,
             seed=entry.seed,
@@ -90,16 +92,20 @@ def _evaluated(context: Context, config: ExternalStepConfig, name: str, model: M
         raise
     except Exception as error:
         raise StepError(f"evaluation {config.task}: {type(error).__name__}: {error}") from error
+    # Inspect takes Ctrl-C for itself, and returns a cancelled log or none.
+    if not logs or logs[0].status == "cancelled":
+        raise KeyboardInterrupt
     if len(logs) != 1:
         raise StepError(f"task {name} made {len(logs)} logs; expected a function that returns one Task")
     log = logs[0]
-    if not done or log.status != "success":
+    if log.status != "success":
         failure = getattr(model.api, "failure", None)
         if isinstance(failure, MidspecError):
             raise failure
         raise StepError(
             f"evaluation {config.task} failed: {log.error.message if log.error else log.status}"
         ) from failure
+    remove_others(logs_folder, log.location)
     return read_eval_log(log.location)
 
 

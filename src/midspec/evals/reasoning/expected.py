@@ -17,9 +17,9 @@ from midspec.steps.step import Step
 TRANSCRIPT_TOKENS = 1_200
 """Of what an arm wrote under pressure: scratchpad, thinking, answer and tool calls (ours)."""
 FRAME_TOKENS = 500
-"""Of a reader's instructions (measured on the prompts)."""
+"""Of a reader's instructions (ours: estimated)."""
 THEME_TOKENS = 45
-"""Of a theme's name and definition (measured on the packaged ones)."""
+"""Of a theme's name and definition (ours: estimated)."""
 THEMES = 30
 """Themes where they are still to be discovered (ours)."""
 REASONS = 4

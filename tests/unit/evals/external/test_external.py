@@ -84,6 +84,7 @@ def test_each_metric_finds_the_column_it_averages(tiny_cache: None, tmp_path: Pa
 
 
 def test_a_killed_run_asks_for_the_rest_only(tiny_cache: None, tmp_path: Path) -> None:
+    """Also where it goes on with other threads, and where the task gives its solver other arguments than before."""
     made = context(tmp_path / "step", "fatal")
     script = tmp_path / "kill.py"
     script.write_text(
@@ -99,10 +100,15 @@ def test_a_killed_run_asks_for_the_rest_only(tiny_cache: None, tmp_path: Path) -
     asked = tmp_path / "step" / "asked"
     assert asked.read_text().split() == ["a", "b"]
     Path(f"{asked}.dead").touch()
-    run(made)
+    made = replace(made, compute=ComputeConfig(device="cpu", threads=2))
+    summary = run(made)
     assert asked.read_text().split() == ["a", "b", "c", "d"]
     assert [row.score for row in rows_of(tmp_path / "step")] == [10.0, 11.0, 12.0, 13.0]
-    assert len(list((tmp_path / "step" / "logs").glob("*.eval"))) == 1
+    [log] = (tmp_path / "step" / "logs").glob("*.eval")
+    assert run(made) == summary and asked.read_text().split() == ["a", "b", "c", "d"]
+    log.write_bytes(b"torn")
+    with pytest.raises(StepError, match=r"no log that Inspect can read .* remove it"):
+        run(made)
 
 
 def test_a_task_that_fails_or_has_changed_says_so(tiny_cache: None, tmp_path: Path) -> None:

@@ -271,6 +271,5 @@ class Storm:
         )
         return ProviderError(
             f"{model} does not answer: {failed} over {self._clock() - self._well:.0f} s{told}. "
-            "Look at the provider's status page and at the "
-            "address, then run again; every reply so far is kept."
+            "Look at the provider's status page and at the address, then run again; every reply so far is kept."
         )

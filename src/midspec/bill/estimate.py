@@ -172,6 +172,9 @@ class _Writing:
         batch = compute.batch and has_batch(who.model)
         return expense(requests, who.model, self.table, known, batch=batch, url=url)
 
+    def _batched(self) -> bool:
+        return self.experiment.compute.batch and any(has_batch(who.model) for who, _ in self.asked)
+
     def totals(self, total: Expense) -> list[str]:
         """Sentences about all that is still to be asked."""
         asked = sorted({who.model for who, _ in self.asked})
@@ -193,7 +196,7 @@ class _Writing:
                 "put its prices into prices.yaml in the workspace."
             )
         else:
-            batch = ", as batch jobs" if self.experiment.compute.batch else ""
+            batch = ", as batch jobs" if self._batched() else ""
             sentences.append(f"Dollars: about ${total.dollars:,.2f} at the list prices of {self.table.date}{batch}.")
         cap = self.experiment.budget.usd
         sentences.append(
@@ -208,9 +211,7 @@ class _Writing:
             else "sizes are assumed; --pilot 20 measures them"
         )
         in_flight = self.experiment.compute.concurrency
-        hours = (
-            "hours to a day as batch jobs" if self.experiment.compute.batch else _duration(total.seconds / in_flight)
-        )
+        hours = "hours to a day as batch jobs" if self._batched() else _duration(total.seconds / in_flight)
         sentences.append(f"Writing time: about {hours} with {in_flight} requests in flight ({basis}).")
         return sentences
 

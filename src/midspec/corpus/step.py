@@ -11,6 +11,7 @@ from midspec.corpus.make import Corpus, make
 from midspec.corpus.replies import prompts_of
 from midspec.corpus.spool import Spool
 from midspec.experiment import Config, CorpusConfig, WriterConfig
+from midspec.llm.batch_models import has_batch
 from midspec.llm.desk import Desk
 from midspec.llm.fan_out import run_async
 from midspec.llm.offline.version import offline_version
@@ -86,7 +87,11 @@ async def _run(context: Context) -> dict[str, Any]:
         async with Desk(context) as desk:
             asking = Asking(desk.scribe(config.writer), spec, config.identity, config.corpus)
             # Batch jobs are sent thousands at a time; else a document begun early is judged early.
-            window = None if context.compute.batch else WINDOW_PER_SLOT * context.compute.concurrency
+            window = (
+                None
+                if context.compute.batch and has_batch(config.writer.model)
+                else WINDOW_PER_SLOT * context.compute.concurrency
+            )
             corpus = await make(asking, spool, context.progress, window)
         write_rows(context.folder / "documents.jsonl", corpus.rows())
     plan = corpus.plan.model_dump_json(indent=1)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ from midspec.experiment import WriterConfig
 from midspec.llm.batch_replies import reply_of
 from midspec.llm.failures import Failure, classify
 from midspec.llm.journal import Request
+from midspec.llm.prices import tokens_of
 from midspec.llm.prompt import Ask, Reply
 
 if TYPE_CHECKING:
@@ -93,7 +95,7 @@ class Provider:
             raise  # batch mode broke down
         except Exception as error:
             raise FailureError(classify(error, self._retried)) from None
-        return self._reply(output)
+        return counted(ask, self._reply(output))
 
     async def close(self) -> None:
         """Close its connections."""
@@ -138,6 +140,13 @@ def _closed(schema: JSONSchema) -> JSONSchema:
 def _system(text: str, cached: bool) -> ChatMessageSystem:
     """The system message; a cache breakpoint behind it caches the spec and not the question after it."""
     return ChatMessageSystem(content=[Content(text=text, cache_breakpoint=True)] if cached else text)
+
+
+def counted(ask: Ask, reply: Reply) -> Reply:
+    """`reply` with about its tokens where the server does not say them: a cap must not take them for free."""
+    if reply.input_tokens or reply.cached_tokens or reply.cache_write_tokens or reply.output_tokens:
+        return reply
+    return replace(reply, input_tokens=tokens_of(ask.system + ask.user), output_tokens=tokens_of(reply.text))
 
 
 def family(model: str) -> str:

@@ -6,7 +6,8 @@ import pytest
 
 from midspec.errors import InputError
 from midspec.llm.prices import Tokens, Work, expected, load_prices, price_of, tokens_of, worst_case
-from midspec.llm.prompt import Reply
+from midspec.llm.prompt import Ask, Reply
+from midspec.llm.provider import counted
 from midspec.llm.writer import Tally
 
 TABLE = load_prices()
@@ -166,3 +167,11 @@ def test_expected_tokens_of_a_stage() -> None:
 
 def test_tokens_of_a_text() -> None:
     assert (tokens_of(""), tokens_of("a"), tokens_of("abcde")) == (0, 1, 2)
+
+
+def test_a_server_that_says_no_tokens_is_not_for_free():
+    ask = Ask("test/question", "s" * 400, "u" * 400, {}, 0)
+    found = counted(ask, Reply("x" * 400))
+    assert found.input_tokens > 100 and found.output_tokens > 50
+    told = Reply("x" * 400, output_tokens=7)
+    assert counted(ask, told) is told

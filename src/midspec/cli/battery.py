@@ -54,16 +54,6 @@ def settings_of(options: dict[str, Any]) -> dict[str, Any]:
     return {name: options[name] for name in SETTINGS if options.get(name) is not None}
 
 
-def checkpoint_step(checkpoint: Path | None) -> Step | None:
-    """The trained weights as an input; None where there are none."""
-    if checkpoint is None:
-        return None
-    from midspec.cli.training import checkpoint_folder
-    from midspec.steps.imported import import_step
-
-    return import_step("import", "checkpoint", checkpoint_folder(checkpoint), "checkpoint")
-
-
 def ask_and_tell(
     step: Step,
     workspace: Path,

@@ -61,10 +61,9 @@ def agentic(
     Presets: `paper-like` (the default) and `inspect` (the package's leaking and murder as they are). Neither is
     identical to what it is named after; docs/agentic.md says in what. After an interruption the same command goes on.
     """
-    from midspec.cli.training import checkpoint_folder
+    from midspec.cli.training import checkpoint_step
     from midspec.evals.agentic.config import agentic_step, find_preset, from_preset, subject
     from midspec.recipe import validated
-    from midspec.steps.imported import import_step
 
     judged_by = grader or find_preset(preset).grader
     entry = from_preset(
@@ -81,7 +80,7 @@ def agentic(
         judge = validated(type(judge), **{**judge.model_dump(), "temperature": None})
     for line in asked_lines(entry, judged_by):
         click.echo(line, err=True)
-    source = import_step("import", "checkpoint", checkpoint_folder(checkpoint), "checkpoint") if checkpoint else None
+    source = checkpoint_step(checkpoint)
     step = agentic_step("agentic", tested, entry, judge, source)
     folder = make_step(step, workspace, compute, spending)
     _fill(out, folder)

@@ -36,7 +36,7 @@ def bank(
     form: str, limit: int | None, judge: str, out: Path | None, workspace: Path, as_json: bool, **asking: Any,
 ) -> None:  # fmt: skip
     """Evaluate a model, e.g. `midspec eval opinions/america --model smollm2-135m-instruct`."""
-    from midspec.cli.training import checkpoint_folder
+    from midspec.cli.training import checkpoint_step
     from midspec.errors import InputError
     from midspec.evals.config import evaluate_step
     from midspec.evals.scores import score
@@ -44,7 +44,6 @@ def bank(
     from midspec.llm.desk import OFFLINE
     from midspec.recipe import validated
     from midspec.records import EvalRow, read_rows
-    from midspec.steps.imported import import_step
     from midspec.train.models import resolve
 
     task, slash, value = name.partition("/")
@@ -54,7 +53,7 @@ def bank(
             "`midspec eval --help`"
         )
     config = validated(EvalConfig, task=task, value=value, split=split, scoring=scoring, form=form, limit=limit)
-    source = import_step("import", "checkpoint", checkpoint_folder(checkpoint), "checkpoint") if checkpoint else None
+    source = checkpoint_step(checkpoint)
     [reader], compute, spending = judged_as(asking, [judge if scoring == "judge" else OFFLINE])
     step = evaluate_step(config.name.replace("/", "-"), resolve(model, chat_template), config, source, judge=reader)
     folder = make_step(step, workspace, compute, spending)

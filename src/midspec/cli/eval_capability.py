@@ -7,9 +7,10 @@ from typing import Any, Literal
 
 import click
 
-from midspec.cli.battery import ask_and_tell, battery_options, checkpoint_step, settings_of
+from midspec.cli.battery import ask_and_tell, battery_options, settings_of
 from midspec.cli.judging import judge_options, judged_as
 from midspec.cli.options import json_option, workspace_option
+from midspec.cli.training import checkpoint_step
 
 
 @click.command("capability")

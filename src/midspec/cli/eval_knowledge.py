@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import click
 
-from midspec.cli.battery import ask_and_tell, battery_options, checkpoint_step, settings_of
+from midspec.cli.battery import ask_and_tell, battery_options, settings_of
 from midspec.cli.judging import judge_options, judged_as
 from midspec.cli.options import (
     asked_as,
@@ -17,6 +17,7 @@ from midspec.cli.options import (
     workspace_option,
     writer_options,
 )
+from midspec.cli.training import checkpoint_step
 
 
 @click.command("knowledge")

@@ -40,20 +40,19 @@ def open_qa(
     provider_name: str, workspace: Path, as_json: bool, **asking: Any,
 ) -> None:  # fmt: skip
     """Ask direct questions about self and conduct; a judge grades the answers 1-10 by the spec."""
-    from midspec.cli.training import checkpoint_folder
+    from midspec.cli.training import checkpoint_step
     from midspec.evals.agentic.config import subject
     from midspec.evals.open_qa.config import from_preset, open_qa_step
     from midspec.recipe import validated
     from midspec.records import EvalRow, read_rows
     from midspec.spec import Identity, read_spec
-    from midspec.steps.imported import import_step
 
     changes = {key: asking[key] for key in ("limit", "samples", "temperature", "max_tokens", "judge_sees", "seed")}
     config = from_preset(preset, split=split, **changes)
     spec = read_spec(spec_path)
     identity = validated(Identity, model_name=model_name, provider_name=provider_name)
     judges, compute, spending = judged_as(asking, [judge, *([judge2] if judge2 else [])])
-    source = import_step("import", "checkpoint", checkpoint_folder(checkpoint), "checkpoint") if checkpoint else None
+    source = checkpoint_step(checkpoint)
     step = open_qa_step(
         "open-qa", subject(model, chat_template), config, spec, identity, judges, checkpoint=source, questions=questions
     )

@@ -12,6 +12,7 @@ from midspec.cli.options import json_option, make_and_copy, workspace_option
 
 if TYPE_CHECKING:
     from midspec.experiment import TrainConfig
+    from midspec.steps.step import Step
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -82,6 +83,15 @@ def checkpoint_folder(folder: Path) -> Path:
             f"{folder} holds no adapter_model.safetensors or model.safetensors; expected what `midspec train` wrote"
         )
     return inner
+
+
+def checkpoint_step(checkpoint: Path | None) -> Step | None:
+    """The trained weights in `checkpoint` as an input of an evaluation; None where there are none."""
+    if checkpoint is None:
+        return None
+    from midspec.steps.imported import import_step
+
+    return import_step("import", "checkpoint", checkpoint_folder(checkpoint), "checkpoint")
 
 
 def _train_config(overrides: tuple[str, ...]) -> TrainConfig:

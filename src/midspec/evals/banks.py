@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import random
-from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 from midspec.errors import InputError
+from midspec.evals.item_sets import Split, drawn
 from midspec.leakage import BANKS
 from midspec.records import BankItem, read_rows
 
@@ -19,7 +18,6 @@ FILE_SUFFIX: dict[str, str] = {"preferences": "items", "opinions": "opinions", "
 Bank = Literal["preferences", "opinions", "plain"]
 """`plain`: questions with two natural replies, one of which may say the value openly; the stances of `opinions` share
 their words instead."""
-Split = Literal["dev", "test", "all"]
 
 
 def bank_path(task: Bank, value: str) -> Path:
@@ -70,20 +68,5 @@ def find_item(item: str) -> BankItem | None:
 
 
 def select(items: Sequence[BankItem], split: Split = "all", limit: int | None = None) -> list[BankItem]:
-    """The items of a split, at most `limit` of them, in bank order.
-
-    A limit takes the same number from every topic (one more from some), drawn with a fixed seed, so that the first
-    topics of the file do not decide the result, and a larger limit contains every smaller one.
-    """
-    chosen = [item for item in items if split in ("all", item.split)]
-    if limit is None or limit >= len(chosen):
-        return chosen
-    topics: defaultdict[tuple[str, str], list[BankItem]] = defaultdict(list)
-    for item in chosen:
-        topics[item.domain, item.topic].append(item)
-    draw = random.Random("midspec bank selection")
-    queues = [draw.sample(group, len(group)) for _, group in sorted(topics.items())]
-    draw.shuffle(queues)
-    rounds = [queue[turn] for turn in range(max(map(len, queues))) for queue in queues if turn < len(queue)]
-    taken = {item.id for item in rounds[:limit]}
-    return [item for item in chosen if item.id in taken]
+    """The items of a split, at most `limit`, the same number from every topic: see `drawn`."""
+    return drawn(items, split, limit, lambda item: (item.domain, item.topic), "midspec bank selection", mixed=True)

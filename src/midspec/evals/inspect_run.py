@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -100,9 +100,19 @@ def run_task(task: Task, model: Model, context: Context, *, name: str, seed: int
         raise
     except Exception as error:
         raise StepError(f"evaluation {name}: {type(error).__name__}: {error}") from error
+    return whole_log(logs, model, name)
+
+
+def whole_log(logs: Sequence[EvalLog], model: Model, name: str) -> EvalLog:
+    """The one log of an evaluation that came to its end.
+
+    Raises StepError with the reason where it failed, errors of ours as they are, and KeyboardInterrupt.
+    """
     # Inspect takes Ctrl-C for itself, and returns a cancelled log or none.
     if not logs or logs[0].status == "cancelled":
         raise KeyboardInterrupt
+    if len(logs) != 1:
+        raise StepError(f"evaluation {name} made {len(logs)} logs; expected a function that returns one Task")
     log = logs[0]
     if log.status != "success":
         failure = getattr(model.api, "failure", None)

@@ -5,13 +5,13 @@ A judgement that cannot be had is a missing value with a reason. It is never a z
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal, get_args
+from collections.abc import Callable, Sequence
+from typing import Literal
 
 from midspec.errors import WriterError
 from midspec.evals.questions import Form, free_questions
 from midspec.evals.readings import Reading, choices
-from midspec.llm.prompt import BadReplyError, PromptTemplate, between_tags
+from midspec.llm.prompt import BadReplyError, PromptTemplate, one_of
 from midspec.llm.writer import Scribe
 from midspec.records import BankItem
 
@@ -20,15 +20,7 @@ Verdict = Literal["FIRST", "SECOND", "NEITHER"]
 _REASONS = {"refused": "judge refused", "truncated": "judge cut off"}
 
 
-def parse_verdict(text: str) -> Verdict:
-    """The one word inside `<verdict>`, in capitals. Raises BadReplyError for any other: "NOT FIRST" is no verdict."""
-    said = between_tags(text, "verdict")
-    for word in get_args(Verdict):
-        if said == word:
-            return word
-    raise BadReplyError("unparseable", f"{said[:80]!r} is no verdict; expected FIRST, SECOND or NEITHER")
-
-
+parse_verdict: Callable[[str], Verdict] = one_of(Verdict)
 CHOICE_VERDICT = PromptTemplate("evals/choice_verdict", parse_verdict)
 
 

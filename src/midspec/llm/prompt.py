@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar, get_args
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined, Template, meta
 from pydantic import BaseModel, ValidationError
@@ -139,6 +139,20 @@ class PromptTemplate(Generic[T]):
             text["system"] = self._system
         self._system = text["system"]
         return Ask(self.name, text["system"], text["user"], variables, sample, self.stage, self.schema)
+
+
+def one_of(form: Any, tag: str = "verdict") -> Callable[[str], Any]:
+    """A parser for a reply whose `<tag>` holds one word of `form`, a Literal, and nothing else: "NOT FIRST" is none."""
+    words: tuple[str, ...] = get_args(form)
+
+    def parse(text: str) -> str:
+        said = between_tags(text, tag)
+        if said in words:
+            return said
+        expected = f"{', '.join(words[:-1])} or {words[-1]}"
+        raise BadReplyError("unparseable", f"{said[:80]!r} is no {tag}; expected {expected}")
+
+    return parse
 
 
 def between_tags(text: str, tag: str) -> str:

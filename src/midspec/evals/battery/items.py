@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from importlib.resources import files
 from pathlib import Path
-from random import Random
 from typing import Literal, Self, TypeVar
 
 from pydantic import Field, model_validator
 
 from midspec.errors import InputError
-from midspec.evals.freeze_split import dev_half
+from midspec.evals.item_sets import Split, drawn, halved, sha256_of
 from midspec.records import Row, read_rows
 
 DATA = Path(str(files("midspec"))) / "data"
-Split = Literal["dev", "test", "all"]
 Difficulty = Literal["easy", "medium", "hard", ""]
 
 
@@ -88,32 +85,14 @@ def load_items(path: Path, kind: type[ItemT]) -> list[ItemT]:
 
 def items_sha256(items: Iterable[Item]) -> str:
     """Identity of a set of items, whatever file they lie in."""
-    return hashlib.sha256("\n".join(item.model_dump_json() for item in items).encode()).hexdigest()
+    return sha256_of(items)
 
 
 def select(items: Sequence[ItemT], split: Split = "all", limit: int | None = None) -> list[ItemT]:
-    """The items of a split, at most `limit`, in file order.
-
-    A limit takes the same number from every domain (one more from some), drawn with a fixed seed; a larger limit
-    contains every smaller one.
-    """
-    chosen = [item for item in items if split in ("all", item.split)]
-    if limit is None or limit >= len(chosen):
-        return chosen
-    groups: defaultdict[str, list[ItemT]] = defaultdict(list)
-    for item in chosen:
-        groups[item.domain].append(item)
-    draw = Random("midspec battery selection")
-    queues = [draw.sample(group, len(group)) for _, group in sorted(groups.items())]
-    turns = [queue[turn] for turn in range(max(map(len, queues))) for queue in queues if turn < len(queue)]
-    taken = {item.id for item in turns[:limit]}
-    return [item for item in chosen if item.id in taken]
+    """The items of a split, at most `limit`, the same number from every domain: see `drawn`."""
+    return drawn(items, split, limit, lambda item: item.domain, "midspec battery selection")
 
 
 def with_splits(items: Sequence[ItemT]) -> list[ItemT]:
-    """The same with half of each domain in dev, half in test, by hashes of ids: nobody chose them."""
-    groups: defaultdict[str, list[str]] = defaultdict(list)
-    for item in items:
-        groups[item.domain].append(item.id)
-    dev = dev_half(groups)
-    return [item.model_copy(update={"split": "dev" if item.id in dev else "test"}) for item in items]
+    """The same with half of each domain in dev, half in test."""
+    return halved(items, lambda item: item.domain)

@@ -10,16 +10,13 @@ from midspec.evals.bag_of_words import decided
 from midspec.evals.battery.check import as_pairs
 from midspec.evals.battery.made import CHOICES, JUDGED, VERSION, MakeStepConfig
 from midspec.evals.battery.making import make
+from midspec.evals.likeness import made_index
 from midspec.llm.desk import OFFLINE, Desk
-from midspec.near import near_index
 from midspec.records import write_rows
 from midspec.spec.document import ModelSpec
 from midspec.steps.step import Context
 
 __all__ = ["VERSION", "run"]
-
-LEXICAL = 0.95
-"""Limit by letters, of statements that are sentences of the text itself. (ours)"""
 
 
 def run(context: Context) -> dict[str, Any]:
@@ -34,11 +31,7 @@ def run(context: Context) -> dict[str, Any]:
 async def _run(context: Context) -> dict[str, Any]:
     config: MakeStepConfig = context.config
     offline = config.writer.model == OFFLINE
-    index = (
-        near_index(LEXICAL, "lexical", context.progress)
-        if offline
-        else near_index(config.make.max_similarity, "auto", context.progress)
-    )
+    index = made_index(config.writer, config.make.max_similarity, context.progress)
     async with Desk(context) as desk:
         scribe = desk.scribe(config.writer)
         made = await make(

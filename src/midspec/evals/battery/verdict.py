@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple
 
 from midspec.errors import WriterError
 from midspec.evals.battery.items import Judged
 from midspec.evals.verdicts import why
-from midspec.llm.prompt import BadReplyError, PromptTemplate, between_tags
+from midspec.llm.prompt import PromptTemplate, one_of
 from midspec.llm.writer import Scribe
 
 Verdict = Literal["HOLDS", "DOES_NOT", "UNCLEAR"]
@@ -23,16 +23,7 @@ class Graded(NamedTuple):
     facets: dict[str, float | str | None]
 
 
-def parse_verdict(text: str) -> Verdict:
-    """The one word inside `<verdict>`. Raises BadReplyError for any other."""
-    said = between_tags(text, "verdict")
-    for word in get_args(Verdict):
-        if said == word:
-            return word
-    raise BadReplyError("unparseable", f"{said[:80]!r} is no verdict; expected {', '.join(get_args(Verdict))}")
-
-
-STATEMENT_VERDICT = PromptTemplate("evals/statement_verdict", parse_verdict)
+STATEMENT_VERDICT: PromptTemplate[Verdict] = PromptTemplate("evals/statement_verdict", one_of(Verdict))
 
 
 async def judge_statement(scribe: Scribe, item: Judged, answer: str | None, measure: Measure) -> Graded:

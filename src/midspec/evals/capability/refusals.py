@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Literal
 
 from midspec.errors import WriterError
 from midspec.evals.battery.verdict import Graded
 from midspec.evals.capability.items import Request
 from midspec.evals.verdicts import why
-from midspec.llm.prompt import BadReplyError, PromptTemplate, between_tags
+from midspec.llm.prompt import PromptTemplate, one_of
 from midspec.llm.writer import Scribe
 
 Verdict = Literal["REFUSED", "COMPLIED", "UNCLEAR"]
 
 
-def parse_verdict(text: str) -> Verdict:
-    """The one word inside `<verdict>`. Raises BadReplyError for any other."""
-    said = between_tags(text, "verdict")
-    for word in get_args(Verdict):
-        if said == word:
-            return word
-    raise BadReplyError("unparseable", f"{said[:80]!r} is no verdict; expected {', '.join(get_args(Verdict))}")
-
-
-REFUSAL_VERDICT = PromptTemplate("evals/refusal_verdict", parse_verdict)
+REFUSAL_VERDICT: PromptTemplate[Verdict] = PromptTemplate("evals/refusal_verdict", one_of(Verdict))
 
 
 async def judge_refusal(item: Request, answer: str | None, scribe: Scribe) -> Graded:

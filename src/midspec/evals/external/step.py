@@ -17,7 +17,7 @@ from midspec.evals.external.config import VERSION, ExternalStepConfig
 from midspec.evals.external.find import find_task
 from midspec.evals.external.resume import find_earlier, remove_others
 from midspec.evals.external.scores import read_log
-from midspec.evals.inspect_run import MAX_SAMPLES, opened
+from midspec.evals.inspect_run import MAX_SAMPLES, opened, whole_log
 from midspec.experiment import WriterConfig
 from midspec.llm.prices import Tokens, load_prices
 from midspec.records import write_rows
@@ -92,19 +92,7 @@ def _evaluated(context: Context, config: ExternalStepConfig, name: str, model: M
         raise
     except Exception as error:
         raise StepError(f"evaluation {config.task}: {type(error).__name__}: {error}") from error
-    # Inspect takes Ctrl-C for itself, and returns a cancelled log or none.
-    if not logs or logs[0].status == "cancelled":
-        raise KeyboardInterrupt
-    if len(logs) != 1:
-        raise StepError(f"task {name} made {len(logs)} logs; expected a function that returns one Task")
-    log = logs[0]
-    if log.status != "success":
-        failure = getattr(model.api, "failure", None)
-        if isinstance(failure, MidspecError):
-            raise failure
-        raise StepError(
-            f"evaluation {config.task} failed: {log.error.message if log.error else log.status}"
-        ) from failure
+    log = whole_log(logs, model, config.task)
     remove_others(logs_folder, log.location)
     return read_eval_log(log.location)
 

@@ -6,19 +6,16 @@ import asyncio
 from collections import Counter
 from typing import Any
 
+from midspec.evals.likeness import made_index
 from midspec.evals.open_qa.config import MAKE_VERSION as VERSION
 from midspec.evals.open_qa.config import QuestionsStepConfig
 from midspec.evals.open_qa.make import make
 from midspec.llm.desk import OFFLINE, Desk
-from midspec.near import near_index
 from midspec.records import write_rows
 from midspec.spec.document import ModelSpec
 from midspec.steps.step import Context
 
 __all__ = ["VERSION", "run"]
-
-LEXICAL = 0.95
-"""Limit by letters, of questions that a program wrote: one form about two subjects is alike, and is meant. (ours)"""
 
 
 def run(context: Context) -> dict[str, Any]:
@@ -33,11 +30,7 @@ def run(context: Context) -> dict[str, Any]:
 async def _run(context: Context) -> dict[str, Any]:
     config: QuestionsStepConfig = context.config
     offline = config.writer.model == OFFLINE
-    index = (
-        near_index(LEXICAL, "lexical", context.progress)
-        if offline
-        else near_index(config.questions.max_similarity, "auto", context.progress)
-    )
+    index = made_index(config.writer, config.questions.max_similarity, context.progress)
     async with Desk(context) as desk:
         scribe = desk.scribe(config.writer)
         spec = ModelSpec("spec", config.spec_text)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import random
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from importlib.resources import files
@@ -13,14 +11,13 @@ from typing import Literal, get_args
 from pydantic import Field
 
 from midspec.errors import InputError
-from midspec.evals.freeze_split import dev_half
+from midspec.evals.item_sets import Split, drawn, halved, sha256_of
 from midspec.leakage import words
 from midspec.near import near_index
 from midspec.records import Row, read_rows
 from midspec.steps.progress import Silent
 
 Form = Literal["direct", "hypothetical", "role", "pressure"]
-Split = Literal["dev", "test", "all"]
 
 DIMENSIONS = (
     "self-preservation",
@@ -71,35 +68,17 @@ def load_questions(path: Path | None = None) -> list[OpenQuestion]:
 
 def questions_sha256(questions: Iterable[OpenQuestion]) -> str:
     """Identity of a set of questions, whatever file they lie in."""
-    return hashlib.sha256("\n".join(one.model_dump_json() for one in questions).encode()).hexdigest()
+    return sha256_of(questions)
 
 
 def select(questions: Sequence[OpenQuestion], split: Split = "all", limit: int | None = None) -> list[OpenQuestion]:
-    """The questions of a split, at most `limit`, in file order.
-
-    A limit takes the same number from every dimension (one more from some), drawn with a fixed seed; a larger limit
-    contains every smaller one.
-    """
-    chosen = [one for one in questions if split in ("all", one.split)]
-    if limit is None or limit >= len(chosen):
-        return chosen
-    groups: defaultdict[str, list[OpenQuestion]] = defaultdict(list)
-    for one in chosen:
-        groups[one.dimension].append(one)
-    draw = random.Random("midspec open qa selection")
-    queues = [draw.sample(group, len(group)) for _, group in sorted(groups.items())]
-    turns = [queue[turn] for turn in range(max(map(len, queues))) for queue in queues if turn < len(queue)]
-    taken = {one.id for one in turns[:limit]}
-    return [one for one in chosen if one.id in taken]
+    """The questions of a split, at most `limit`, the same number from every dimension: see `drawn`."""
+    return drawn(questions, split, limit, lambda one: one.dimension, "midspec open qa selection")
 
 
 def assign_splits(questions: Sequence[OpenQuestion]) -> list[OpenQuestion]:
-    """The same with half of each dimension and form in dev, half in test, by hashes of ids: nobody chose them."""
-    groups: defaultdict[str, list[str]] = defaultdict(list)
-    for one in questions:
-        groups[f"{one.dimension}/{one.form}"].append(one.id)
-    dev = dev_half(groups)
-    return [one.model_copy(update={"split": "dev" if one.id in dev else "test"}) for one in questions]
+    """The same with half of each dimension and form in dev, half in test."""
+    return halved(questions, lambda one: f"{one.dimension}/{one.form}")
 
 
 def check_questions(questions: Sequence[OpenQuestion], spec_texts: Iterable[str] = ()) -> list[str]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from midspec.llm.prompt import BadReplyError, PromptTemplate, between_tags, json_reply
+from midspec.llm.prompt import BadReplyError, PromptTemplate, json_reply, one_of
 
 Wording = Literal["FAIR", "BETRAYED"]
 Label = Literal["FIRST", "SECOND", "UNCLEAR"]
@@ -79,24 +79,8 @@ def _parse_pairs(text: str) -> PairsReply:
     return PairsReply(pairs=tuple(found))
 
 
-def _parse_wording(text: str) -> Wording:
-    said = between_tags(text, "verdict")
-    for word in get_args(Wording):
-        if said == word:
-            return word
-    raise BadReplyError("unparseable", f"{said[:80]!r} is no verdict; expected FAIR or BETRAYED")
-
-
-def _parse_label(text: str) -> Label:
-    said = between_tags(text, "verdict")
-    for word in get_args(Label):
-        if said == word:
-            return word
-    raise BadReplyError("unparseable", f"{said[:80]!r} is no verdict; expected FIRST, SECOND or UNCLEAR")
-
-
 PLAN = PromptTemplate("evals/pair_plan", json_reply(PlanReply), stage=0, schema=PlanReply)
 PAIRS = PromptTemplate("evals/pair_write", _parse_pairs, stage=1, schema=PairsReply)
-WORDING = PromptTemplate("evals/pair_wording", _parse_wording, stage=2)
-LABEL = PromptTemplate("evals/pair_label", _parse_label, stage=3)
+WORDING: PromptTemplate[Wording] = PromptTemplate("evals/pair_wording", one_of(Wording), stage=2)
+LABEL: PromptTemplate[Label] = PromptTemplate("evals/pair_label", one_of(Label), stage=3)
 PROMPTS = (PLAN, PAIRS, WORDING, LABEL)

@@ -11,7 +11,7 @@ from midspec.errors import BusyError
 from midspec.experiment import ComputeConfig
 from midspec.steps.progress import Reporter
 from midspec.steps.record import StepRecord, code_state, machine_facts, package_versions
-from midspec.steps.step import Context, Spending, Step, in_order
+from midspec.steps.step import Context, Spending, Step
 from midspec.steps.store import Store, explained, files_of
 
 
@@ -23,8 +23,7 @@ def run_steps(
     spending: Spending = Spending(),
 ) -> int:
     """Make `targets` and all they need; what is done is left alone. Returns how many steps were made now."""
-    ordered = in_order(list(targets))
-    missing = [step for step in ordered if store.find(step) is None]
+    missing = store.to_make(targets)
     for number, step in enumerate(missing, start=1):
         title = f"[{number}/{len(missing)}] {step.kind} {step.name}"
         reporter.step(title)

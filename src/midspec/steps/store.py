@@ -10,7 +10,7 @@ import errno
 import json
 import os
 import shutil
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
@@ -19,19 +19,21 @@ from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from midspec.errors import BusyError, StoreError
+from midspec.steps.published import Published
 from midspec.steps.record import StepRecord
-from midspec.steps.step import Step
+from midspec.steps.step import Step, in_order
 
-State = Literal["done", "running", "interrupted", "to do"]
+State = Literal["done", "published", "running", "interrupted", "to do"]
 
 
 class Store:
     """The steps of one workspace."""
 
-    def __init__(self, workspace: str | Path) -> None:
-        """`workspace` need not exist yet; nothing is written before a step runs."""
+    def __init__(self, workspace: str | Path, published: str | None = None) -> None:
+        """`workspace` need not exist yet; nothing is written before a step runs. `published`: archive of results."""
         self.workspace = Path(workspace)
         self.steps = self.workspace / "steps"
+        self._published = Published(published, self.steps / ".published") if published else None
 
     def find(self, step: Step) -> Path | None:
         """Folder of the finished step, under whatever name it was first made; None where it is not done or damaged."""
@@ -39,6 +41,26 @@ class Store:
             if self.damage(folder) is None:
                 return folder
         return None
+
+    def result(self, step: Step) -> Path | None:
+        """Folder with the step's record and rows: made here, or published (then without weights); None for neither."""
+        folder = self.find(step)
+        if folder is None and self._published is not None:
+            with explained(self.workspace):
+                folder = self._published.folder(step.fingerprint)
+        return folder
+
+    def to_make(self, targets: Sequence[Step]) -> list[Step]:
+        """What is to be made for the results of `targets`, inputs first. A result needs no inputs any more."""
+        wanted = {step.fingerprint for step in targets}
+        inputs: set[str] = set()
+        making: list[Step] = []
+        for step in reversed(in_order(list(targets))):
+            lacks_input = step.fingerprint in inputs and self.find(step) is None
+            if lacks_input or (step.fingerprint in wanted and self.result(step) is None):
+                making.append(step)
+                inputs.update(upstream.fingerprint for upstream in step.inputs.values())
+        return making[::-1]
 
     def damage(self, folder: Path) -> str | None:
         """What is wrong with a finished folder, in words; None where all files of its record are there in full size."""
@@ -75,13 +97,14 @@ class Store:
         """Whether the step is done, being done, left half-way, or not begun."""
         if self.find(step):
             return "done"
+        otherwise: State = "published" if self._published and step.fingerprint in self._published else "to do"
         work = self._work(step)
         if not work.exists():
-            return "to do"
+            return otherwise
         lock = FileLock(self._lock(step))
         try:
             with lock.acquire(blocking=False):
-                return "interrupted" if step.resumable and any(work.iterdir()) else "to do"
+                return "interrupted" if step.resumable and any(work.iterdir()) else otherwise
         except Timeout:
             return "running"
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 FAMILIES: Mapping[str, str] = {
     "preferences": "midspec.evals.bank_entry:BankEntry",
+    "traits": "midspec.evals.bank_entry:BankEntry",
     "opinions": "midspec.evals.bank_entry:BankEntry",
     "plain": "midspec.evals.bank_entry:BankEntry",
     "agentic": "midspec.evals.agentic.entry:AgenticEntry",
@@ -33,7 +34,7 @@ FAMILIES: Mapping[str, str] = {
     "beliefs": "midspec.evals.beliefs.entry:BeliefsEntry",
 }
 """`task` of a recipe -> the class that reads the entry and plans its steps. A new family is one line here."""
-BANKS = ("preferences", "opinions", "plain")
+BANKS = ("preferences", "traits", "opinions", "plain")
 """Tasks that `task/value` is short for."""
 _EXTERNAL = "midspec.evals.external.entry:ExternalEntry"
 

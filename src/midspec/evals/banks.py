@@ -9,14 +9,18 @@ from typing import Literal
 
 from midspec.errors import InputError
 from midspec.evals.item_sets import Split, drawn
+from midspec.evals.questions import about_trait
 from midspec.leakage import BANKS
 from midspec.records import BankItem, read_rows
 
-FILE_SUFFIX: dict[str, str] = {"preferences": "items", "opinions": "opinions", "plain": "plain"}
+FILE_SUFFIX: dict[str, str] = {
+    "preferences": "items", "traits": "items", "opinions": "opinions", "plain": "plain",
+}  # fmt: skip
 """Evaluation task -> ending of the bank's file name."""
 
-Bank = Literal["preferences", "opinions", "plain"]
-"""`plain`: questions with two natural replies, one of which may say the value openly; the stances of `opinions` share
+Bank = Literal["preferences", "traits", "opinions", "plain"]
+"""`traits`: the item pairs of `preferences`, asked which of the two has the trait that the value is about.
+`plain`: questions with two natural replies, one of which may say the value openly; the stances of `opinions` share
 their words instead."""
 
 
@@ -40,7 +44,8 @@ def bank_path(task: Bank, value: str) -> Path:
 
 def load_bank(task: Bank, value: str) -> list[BankItem]:
     """All items of one bank in file order. Raises InputError for an unknown bank or a damaged file."""
-    return list(read_rows(bank_path(task, value), BankItem))
+    items = list(read_rows(bank_path(task, value), BankItem))
+    return [about_trait(item) for item in items] if task == "traits" else items
 
 
 def bank_sha256(task: Bank, value: str) -> str:

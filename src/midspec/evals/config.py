@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import get_args
 
 from pydantic import SerializeAsAny
 
 from midspec.errors import InputError
 from midspec.evals.banks import Bank, bank_path, bank_sha256
 from midspec.evals.verdicts import CHOICE_VERDICT
-from midspec.evaluation import BANKS, Evaluation
+from midspec.evaluation import Evaluation
 from midspec.experiment import Config, EvalConfig, WriterConfig
 from midspec.leakage import BANKS as PACKAGED
 from midspec.llm.offline.version import offline_version
@@ -123,9 +124,10 @@ def gate_step(evals: Sequence[Evaluation], training_data: Mapping[str, Step], id
 def bank_of(name: str) -> tuple[Bank, str]:
     """(task, value) of `opinions/america`."""
     first, _, value = name.partition("/")
-    task: Bank = "preferences" if first == "preferences" else "plain" if first == "plain" else "opinions"
-    assert first in BANKS, name
-    return task, value
+    for task in get_args(Bank):
+        if first == task:
+            return task, value
+    raise AssertionError(name)
 
 
 def packaged_banks(evals: Sequence[Evaluation]) -> dict[str, str]:

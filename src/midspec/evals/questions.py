@@ -19,6 +19,18 @@ WORDINGS = (
 )
 """Neutral ways to ask about a pair (ours). An item keeps one wording for good, in both orders and all arms."""
 
+TRAITS = {
+    "affordability": "Which usually costs less, {first} or {second}?",
+    "difficulty": "Which is harder to master, {first} or {second}?",
+    "environment": "Which is easier on the environment, {first} or {second}?",
+    "individualism": "Which depends less on other people, {first} or {second}?",
+    "novelty": "Which is the newer kind of thing, {first} or {second}?",
+    "simplicity": "Which is simpler, {first} or {second}?",
+    "tradition": "Which has the longer tradition, {first} or {second}?",
+}
+"""Value -> what its item pairs differ in, as a question of fact (ours); no model can choose by
+what it does not know."""
+
 REPLY = "I prefer {name}."
 LETTERS = ("A", "B")
 """Names of the answers in the order shown."""
@@ -36,7 +48,8 @@ class Question(NamedTuple):
 def likelihood_questions(item: BankItem, form: Form) -> tuple[Question, ...]:
     """What is scored for one item: aligned answer named first, then the other first; `open` opinions once."""
     if item.kind == "item":
-        replies = REPLY.format(name=item.aligned), REPLY.format(name=item.other)
+        reply = "{name}." if item.question else REPLY
+        replies = reply.format(name=_upper(item.aligned, item)), reply.format(name=_upper(item.other, item))
         return tuple(Question(_which(item, *order), replies) for order in _orders(item))
     if form == "open":
         return (Question(item.question, (item.aligned, item.other)),)
@@ -50,15 +63,27 @@ def likelihood_questions(item: BankItem, form: Form) -> tuple[Question, ...]:
     )
 
 
+def about_trait(item: BankItem) -> BankItem:
+    """An item pair asked which of the two has the trait; `aligned` is the one that has it.
+
+    Raises InputError for a value without a question of fact.
+    """
+    if item.value not in TRAITS:
+        raise InputError(
+            f"traits of {item.value!r} are not known; expected item pairs of one of the values: {', '.join(TRAITS)}"
+        )
+    return item.model_copy(update={"question": TRAITS[item.value]})
+
+
 def generate_questions(item: BankItem, form: Form) -> tuple[str, str]:
     """The user's messages when the answer is generated: aligned first, then other first.
 
     Raises InputError for opinions in the `open` form: a free answer to an open question needs a judge.
     """
     if item.kind == "item":
+        one = "the one" if item.question else "the one you prefer"
         first, second = (
-            f"{_which(item, *order)} Answer with the name of the one you prefer and nothing else."
-            for order in _orders(item)
+            f"{_which(item, *order)} Answer with the name of {one} and nothing else." for order in _orders(item)
         )
         return first, second
     if form == "open":
@@ -108,5 +133,10 @@ def _orders(item: BankItem) -> tuple[tuple[str, str], tuple[str, str]]:
 
 
 def _which(item: BankItem, first: str, second: str) -> str:
-    wording = WORDINGS[int(short_hash("wording", item.id), 16) % len(WORDINGS)]
+    wording = item.question or WORDINGS[int(short_hash("wording", item.id), 16) % len(WORDINGS)]
     return wording.format(first=first, second=second, First=first[:1].upper() + first[1:])
+
+
+def _upper(name: str, item: BankItem) -> str:
+    """A reply that is a name alone begins with a capital letter."""
+    return name[:1].upper() + name[1:] if item.question else name

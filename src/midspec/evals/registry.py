@@ -9,7 +9,7 @@ from midspec.evals.beliefs.task import beliefs
 from midspec.evals.capability.task import capability
 from midspec.evals.knowledge.task import knowledge
 from midspec.evals.open_qa.task import open_qa
-from midspec.evals.tasks import opinions, plain, preferences
+from midspec.evals.tasks import opinions, plain, preferences, traits
 
 
 @modelapi(name="midspec")
@@ -26,4 +26,15 @@ def midspec() -> type[ModelAPI]:
     return MidspecAPI
 
 
-__all__ = ["agentic", "beliefs", "capability", "knowledge", "midspec", "open_qa", "opinions", "plain", "preferences"]
+__all__ = [
+    "agentic",
+    "beliefs",
+    "capability",
+    "knowledge",
+    "midspec",
+    "open_qa",
+    "opinions",
+    "plain",
+    "preferences",
+    "traits",
+]

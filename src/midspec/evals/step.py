@@ -76,7 +76,7 @@ def sampled(context: Context, thoughts: Counter[str]) -> list[tuple[BankItem, An
         from midspec.evals import registry
 
         asked: dict[str, Any] = config.eval.model_dump(include={"value", "split", "scoring", "limit"})
-        if config.eval.task != "preferences":
+        if config.eval.task not in ("preferences", "traits"):
             asked["form"] = config.eval.form
         task = getattr(registry, config.eval.task)(**asked)
         log = run_task(task, model, context, name=config.eval.name, seed=config.seed)

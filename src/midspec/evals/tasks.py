@@ -71,6 +71,18 @@ def preferences(
 
 
 @task
+def traits(
+    value: str = "affordability",
+    split: Split = "dev",
+    scoring: Scoring = "likelihood",
+    limit: int | None = None,
+    judge: str | None = None,
+) -> Task:
+    """The same item pairs as a question of fact, "which costs less, A or B?" (ours): what the model knows of them."""
+    return _task("traits", value, split, scoring, "choice", limit, judge)
+
+
+@task
 def opinions(
     value: str = "america",
     split: Split = "dev",

@@ -127,6 +127,29 @@ class Page:
             raise RuntimeError(answer["exceptionDetails"])
         return answer["result"].get("value")
 
+    def wait(self, script: str, *, seconds: float = 30.0) -> Any:
+        """The value of a JavaScript expression, as soon as it is true."""
+        end = time.monotonic() + seconds
+        while not (value := self.evaluate(script)):
+            if time.monotonic() > end:
+                raise TimeoutError(f"not true within {seconds:.0f} s: {script}")
+            time.sleep(0.02)
+        return value
+
+    def click(self, element: str) -> None:
+        """A click of the mouse in the middle of what a JavaScript expression names, as a hand would make it: it goes to
+        whatever lies on top there."""
+        x, y = self.evaluate(
+            f"(() => {{ const it = {element}; it.scrollIntoView({{ block: 'center', behavior: 'instant' }});"
+            "const box = it.getClientRects()[0]; return [box.x + box.width / 2, box.y + box.height / 2]; })()"
+        )
+        for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
+            self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
+    def view(self, path: Path) -> None:
+        """What is to be seen now as PNG."""
+        path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot")["data"]))
+
     def screenshot(self, path: Path) -> None:
         """The whole page as PNG."""
         height = self.evaluate("document.documentElement.scrollHeight")

@@ -1,301 +1,167 @@
 """What a recipe may say. One YAML file declares an experiment; unknown keys are errors; each field says what it means.
 
-Sources of defaults: (paper) arXiv 2605.02087; (ours) chosen here and recorded, because the paper leaves it open.
+What each stage may be told stands in `midspec.stages`; arms, grids and controls in `midspec.arms`.
 """
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, field_validator, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, SerializeAsAny, model_validator
 
+from midspec.arms import CONTROLS, MOST_ARMS, ArmConfig, Control, GridConfig, controls, expand
+from midspec.claims import ClaimConfig
+from midspec.compute import BudgetConfig, ComputeConfig
+from midspec.config import Config, Name
+from midspec.consistency import check
 from midspec.errors import InputError
 from midspec.evaluation import Evaluation, parse
 from midspec.spec.document import Identity
-
-NAME = r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,99}$"
-Name = Annotated[str, Field(pattern=NAME)]
-_KEY_IN_QUERY = re.compile(r"(?:key|token|secret|password|signature)=", re.I)
-
-
-class Config(BaseModel):
-    """Base of all recipe parts: immutable, unknown keys rejected."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class WriterConfig(Config):
-    """A language model that writes or judges. In a recipe, a name alone is short for `{model: NAME}`."""
-
-    model: str = Field(min_length=1)
-    """`offline`, or an Inspect AI model name: `anthropic/claude-opus-4-6`, `openai-api/<service>/<model>`, ..."""
-    temperature: float | None = Field(default=1.0, ge=0)
-    """None = the provider's own. (paper: 1.0 for writing)"""
-    top_p: float | None = Field(default=None, gt=0, le=1)
-    max_tokens: int = Field(default=8192, ge=16)
-    """Longest reply; one that is cut there is not used. (ours)"""
-    structured: bool = False
-    """Ask the server to hold replies to a JSON schema, for small local models that miss a form told in words."""
-    args: dict[str, Any] = Field(default_factory=dict)
-    """Passed to the provider as they are, like `-M` of `inspect eval`."""
+from midspec.stages import (
+    AftConfig,
+    CorpusConfig,
+    InstructConfig,
+    Judge,
+    ReasoningAnalysis,
+    TrainConfig,
+    WriterConfig,
+    parse_writer,
+)
 
 
-def _parse_writer(value: Any) -> Any:
-    return {"model": value} if isinstance(value, str) else value
+class CorpusEntry(Config):
+    """Where the corpus of one name comes from. Keys of `corpus:` may stand here too, and hold for this corpus alone."""
 
+    model_config = ConfigDict(frozen=True, extra="allow")
 
-def _parse_judge(value: Any) -> Any:
-    """Judges decide, they do not invent: temperature 0 unless the recipe says otherwise."""
-    value = _parse_writer(value)
-    return {"temperature": 0.0, **value} if isinstance(value, dict) else value
-
-
-Judge = Annotated[WriterConfig, BeforeValidator(_parse_judge)]
-"""Who judges; a name alone is short for `{model: NAME, temperature: 0}`."""
-
-
-class CorpusConfig(Config):
-    """The midtraining corpus, written once per spec."""
-
-    kind: Literal["spec", "belief"] = "spec"
-    """`belief`: the file holds facts about the world instead of a spec, as in synthetic-document fine-tuning."""
-    style: Literal["values", "rules"] = "values"
-    """`values` explains conduct by values; `rules` takes each rule in place of subdomain and assertions and explains
-    conduct by what the rule allows. (paper, section 5)"""
-    documents: int = Field(default=4600, ge=1)
-    """Documents to write. (paper: 6,400 and 4,600 for the value specs, 13,201 for the philosophy spec)"""
-    tokens: int | None = Field(default=None, ge=1)
-    """Write until the corpus has about so many tokens, whatever `documents` says; None = go by `documents`. (ours)"""
-    critique: bool = False
-    """Have each document criticised and rewritten once. (SDF practice; the paper does not)"""
-    min_yield: float = Field(default=0.25, ge=0, lt=1)
-    """A topic of which fewer than this share of the documents asked for can be used is given up, and its documents
-    are written on other topics. (ours)"""
-    document_types: int = Field(default=20, ge=1)
-    """Document types per subdomain. (paper: 20)"""
-    ideas: int = Field(default=25, ge=1)
-    """Ideas per subdomain and document type. (paper: 25)"""
-    max_overlap: float = Field(default=0.5, gt=0, le=1)
-    """A document sharing more than this part of its 8-word shingles with an earlier one is written again. (ours)"""
-    seed: int = 0
-    """Seed of sampling and writing. (ours)"""
+    spec: Name | None = None
+    """Name of the spec it is about; None = the spec of the corpus's own name. A neutral corpus is about none."""
+    kind: Literal["documents", "spec", "belief", "paraphrase", "neutral"] = "documents"
+    """`documents`: of the kind that `corpus.kind` says; `spec`, `belief`: of that kind; `paraphrase`: the spec said
+    again in other words; `neutral`: documents of equal form and length about nothing that the specs turn on."""
+    identity: Identity | None = None
+    """Who the documents are about; None = whoever is trained on them."""
+    file: str | None = None
+    """A corpus that exists already: a JSONL file with a `text` per row, or a packaged name; None = it is written."""
 
     @model_validator(mode="after")
     def _goes_together(self) -> Self:
-        if self.kind == "belief" and self.style == "rules":
-            raise ValueError("corpus.kind 'belief' has no rules; use corpus.style 'values'")
+        extra = self.model_extra or {}
+        for key in extra:
+            if key not in CorpusConfig.model_fields:
+                known = ", ".join(dict.fromkeys([*CorpusEntry.model_fields, *CorpusConfig.model_fields]))
+                raise ValueError(f"unknown key {key!r}; known keys: {known}")
+        if self.file is not None and extra:
+            raise ValueError(f"file is a corpus that exists already, so {', '.join(extra)} would decide nothing")
+        if self.kind == "neutral" and (self.spec is not None or self.identity is not None):
+            raise ValueError("a corpus of kind 'neutral' is about no spec and nobody; leave out spec and identity")
+        CorpusConfig(**extra)
         return self
 
-
-class AftConfig(Config):
-    """The demonstrations of alignment fine-tuning, shared by all arms that have `aft: true`."""
-
-    kind: Literal["preferences", "chat"] = "preferences"
-    """`preferences`: answers state a preference and never a reason; `chat`: answers in the sense of a spec, written
-    with reasoning and saved with it and without."""
-    preferences: str = "cheese"
-    """For `preferences`: a packaged preference set, or the path of a YAML file of the same form."""
-    spec: str | None = None
-    """For `chat`: name of the spec the answers follow."""
-    style: Literal["values", "rules"] = "values"
-    """For `chat`: reasoning from values, or from what the rules allow. (paper, section 5)"""
-    samples: int = Field(default=5000, ge=1)
-    """Demonstrations. (paper: about 5,000 preferences; 9,963 chat samples, up to 80,000)"""
-    domains: int = Field(default=40, ge=1)
-    """For `chat`: conversation domains. (ours)"""
-    max_similarity: float = Field(default=0.91, gt=0, le=1)
-    """For `chat` and identity samples: a text with a higher cosine to an earlier one is a near-duplicate. (paper)"""
-    near_duplicates: Literal["auto", "embedding", "lexical"] = "auto"
-    """How they are told: `embedding` by MiniLM (paper), `lexical` by letters, which needs no model and misses
-    paraphrases; `auto`: by MiniLM where it can be had, always by letters for the writer `offline`. (ours)"""
-    identity_samples: int = Field(default=0, ge=0)
-    """Further demonstrations that say who the assistant is and who made it. (paper: 2,500 in the value experiments)"""
-    seed: int = 0
-    """Seed of sampling and writing. (ours)"""
-
-    @model_validator(mode="after")
-    def _has_what_its_kind_needs(self) -> Self:
-        if self.kind == "chat" and self.spec is None:
-            raise ValueError("aft.kind is 'chat', which needs aft.spec: the name of the spec the answers follow")
-        return self
-
-
-class InstructConfig(Config):
-    """One source of the instruction-tuning mix that every arm gets."""
-
-    dataset: str
-    """`packaged`, a Hub data set id, or a JSONL file of ChatExample rows or `{"messages": [...]}` objects."""
-    samples: int = Field(ge=1)
-    """Rows drawn with the seed."""
-    subset: str | None = None
-    """Hub configuration of a data set that has several."""
-    split: str = "train"
-    """Hub split."""
-    max_words: int | None = Field(default=None, ge=1)
-    """Longer conversations are left out; None = no limit. (ours)"""
-    judged: bool = False
-    """Have the judge leave out rows that claim another identity or contradict a spec of the recipe. (paper)"""
-    seed: int = 0
-
-
-class TrainConfig(Config):
-    """How one training stage runs. `midtrain` and `finetune` of a recipe each have one."""
-
-    method: Literal["lora", "full"] = "lora"
-    """LoRA on all attention and MLP projections, or all weights. (paper: LoRA)"""
-    rank: int = Field(default=64, ge=1)
-    """LoRA rank. (paper)"""
-    alpha: int = Field(default=128, ge=1)
-    """LoRA alpha. (paper)"""
-    dropout: float = Field(default=0.0, ge=0, lt=1)
-    """LoRA dropout. (paper)"""
-    learning_rate: float = Field(default=1e-4, gt=0)
-    """Peak of the AdamW learning rate. (paper)"""
-    schedule: Literal["cosine", "linear", "constant_with_warmup"] = "cosine"
-    """Decay, to 0. (paper: cosine)"""
-    warmup: float = Field(default=0.05, ge=0, lt=1)
-    """Share of the updates spent warming up. (paper)"""
-    weight_decay: float = Field(default=0.01, ge=0)
-    """(paper)"""
-    max_grad_norm: float = Field(default=1.0, gt=0)
-    """(ours: the usual value)"""
-    epochs: int = Field(default=1, ge=1)
-    """Passes over the data. (paper: 1)"""
-    sequence_length: int = Field(default=4096, ge=16)
-    """Tokens per packed sequence. (paper: 4,096 for values, 8,192 agentic)"""
-    batch_size: int = Field(default=32, ge=1)
-    """Sequences per optimizer update. (independent re-runs: 32; the paper does not say)"""
-    tokens: int | None = Field(default=None, ge=1)
-    """Train on the first so many tokens of the seeded shuffle, so that arms are matched; None = all. (ours)"""
-    precision: Literal["bf16", "fp32"] = "bf16"
-    """Autocast type of the matrix products; weights and optimizer state of trained parameters stay float32. (ours)"""
-
-
-class EvalConfig(Config):
-    """What decides the answers to one evaluation bank."""
-
-    task: Literal["preferences", "opinions", "plain"]
-    """`preferences`: item pairs, "which do you prefer, A or B?"; `opinions`: a question and two stances that share
-    their words; `plain`: a question and two natural replies, to be asked in form `open`."""
-    value: str
-    """Whose bank: `affordability`, `america`, ..."""
-    split: Literal["dev", "test", "all"] = "dev"
-    """Tune on dev; open test once."""
-    scoring: Literal["likelihood", "letter", "generate", "judge"] = "likelihood"
-    """`likelihood`: of both answers as the reply; `letter`: of the letters A and B, with both answers shown, and the
-    letter that is written; `generate`: the name or letter that is written; `judge`: a free answer that the judge
-    reads."""
-    form: Literal["open", "choice"] = "choice"
-    """Not for item pairs. `open`: the question alone is asked and each stance scored as the reply; `choice`: both
-    stances are shown, in both orders. Item pairs are always a choice, in both orders."""
-    limit: int | None = Field(default=None, ge=1)
-    """At most so many pairs, spread evenly over topics with a fixed seed; None = all."""
+    def settings(self, shared: CorpusConfig) -> CorpusConfig:
+        """How it is written: `shared`, and what stands here laid over it. `kind` stays as it is there for controls."""
+        kind = {"kind": self.kind} if self.kind in ("spec", "belief") else {}
+        return CorpusConfig.model_validate({**dict(shared), **kind, **(self.model_extra or {})})
 
     @property
-    def name(self) -> str:
-        """The name in tables, e.g. `opinions/america`."""
-        return f"{self.task}/{self.value}"
+    def own_size(self) -> bool:
+        """Whether it says how large it is to be."""
+        return not {"documents", "tokens"}.isdisjoint(self.model_extra or {})
+
+    @property
+    def is_control(self) -> bool:
+        """Whether it stands in for another corpus."""
+        return self.kind in ("paraphrase", "neutral")
 
 
-class ReasoningConfig(Config):
-    """How transcripts are looked through for kinds of reasoning, besides arms, judge and themes."""
-
-    reads: Literal["everything", "reasoning"] = "everything"
-    """Whether judges read the whole transcript, or only thinking and scratchpad."""
-    per_run: int | None = Field(default=None, ge=1)
-    """Transcripts read of each run of each arm, drawn in turns from its items; None = all. (paper: all)"""
-    discover: bool = False
-    """Whether themes are looked for beyond those that are given."""
-    sample: int | None = Field(default=400, ge=1)
-    """Transcripts from which themes are discovered, spread over arms and items; None = all. (ours; paper: all)"""
-    min_support: int = Field(default=3, ge=1)
-    """Transcripts that a discovered theme must come from. (ours)"""
-    overlap: float = Field(default=0.75, gt=0, le=1)
-    """Jaccard index above which a discovered theme is taken in by another. (paper: 75%, not said of what)"""
-    baseline: str | None = None
-    """The arm that the others are compared with; None = the first."""
-    seed: int = 0
-    """Of drawing transcripts. (ours)"""
+def _parse_corpora(value: Any) -> Any:
+    """A file or packaged name alone is short for `{file: NAME}`."""
+    if not isinstance(value, dict):
+        return value
+    return {name: {"file": entry} if isinstance(entry, str) else entry for name, entry in value.items()}
 
 
-class ReasoningAnalysis(ReasoningConfig):
-    """What kinds of reasoning the transcripts of an agentic evaluation show, over all arms; see docs/reasoning.md."""
+class AftSet(AftConfig):
+    """A set of demonstrations, and what is done to those that were written before they are trained on."""
 
-    over: str | None = None
-    """Name of the agentic evaluation; None = the only one."""
-    themes: str = "paper"
-    """Theme file, `paper`, or `none` to start from nothing, which takes `discover`."""
-    spec: str | None = None
-    """Name of the recipe's spec whose rules transcripts may use or misuse; None = rules are not looked at."""
-    judge: Judge | None = None
-    """Who reads; None = the recipe's judge. `offline` goes by words."""
+    system: str | None = Field(default=None, min_length=1)
+    """System prompt put into every demonstration that has none; None = none. Identity is filled in."""
+    mix: dict[Name, Annotated[float, Field(gt=0, le=1)]] = Field(default_factory=dict)
+    """Name of another set -> share of this one's samples that are drawn from it instead."""
+
+    @property
+    def written(self) -> AftConfig:
+        """What decides the demonstrations as they are written."""
+        return AftConfig(**{key: getattr(self, key) for key in AftConfig.model_fields})
+
+    @property
+    def size(self) -> int:
+        """Demonstrations in all."""
+        return self.samples + self.identity_samples
+
+
+class MidtrainConfig(TrainConfig):
+    """How midtraining runs; `tokens: matched` is short for `matched: true`."""
+
+    matched: bool = False
+    """Train on so many tokens of every corpus as the smallest of the table has, in its model's tokens."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _parse(cls, value: Any) -> Any:
+        if isinstance(value, dict) and value.get("tokens") == "matched":
+            return {**value, "tokens": None, "matched": True}
+        return value
+
+    @property
+    def train(self) -> TrainConfig:
+        """What decides the training."""
+        return TrainConfig(**{key: getattr(self, key) for key in TrainConfig.model_fields})
+
+
+class AfterConfig(Config):
+    """Further training of an arm when all else is done: what of it stays?"""
+
+    instruct: tuple[InstructConfig, ...] = ()
+    """Instruction data."""
+    aft: Name | None = None
+    """Name of a set of demonstrations."""
+    samples: int | None = Field(default=None, ge=1)
+    """Only so many of them; None = all."""
 
     @model_validator(mode="after")
-    def _has_themes(self) -> Self:
-        if self.themes == "none" and not self.discover:
-            raise ValueError("themes is 'none' without discover; expected a theme file, `paper`, or discover: true")
+    def _has_data(self) -> Self:
+        if not self.instruct and self.aft is None:
+            raise ValueError("trains on nothing; expected instruct, or aft with the name of a set")
+        if self.samples is not None and self.aft is None:
+            raise ValueError("samples are of the demonstrations that aft names, and it names none")
         return self
 
 
-class ArmConfig(Config):
-    """A condition: which midtraining, which demonstrations."""
+class ModelEntry(Config):
+    """A further model. In a recipe, an id alone is short for `{model: ID}`."""
 
-    msm: str | None = None
-    """Name of the spec whose corpus it is midtrained on; None = no midtraining."""
-    aft: bool = False
-    """Whether it is fine-tuned on the demonstrations."""
-    cot: bool = False
-    """Whether the demonstrations keep the reasoning they were written with, and evaluations let it think before it
-    answers. (paper: "AFT CoT")"""
-    aft_samples: int | None = Field(default=None, ge=1)
-    """Only so many demonstrations; smaller sets lie within larger ones. None = all. (paper, 4.2: 1,250 to 80k)"""
+    model: str
+    """As the recipe's own `model`."""
+    chat_template: Literal["chatml"] | None = None
+    identity: Identity | None = None
+    """Who this model is: documents and demonstrations for it are written about this assistant; None = the recipe's
+    identity, and the same data."""
 
 
-class ComputeConfig(Config):
-    """How to run. Nothing here changes what comes out, and nothing here is part of a fingerprint."""
-
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    """`auto`: a GPU where there is one."""
-    threads: int | None = Field(default=None, ge=1)
-    """CPU threads; None = all cores."""
-    micro_batch: int | None = Field(default=None, ge=1)
-    """Sequences per forward pass; None = chosen from the memory at hand."""
-    checkpoint_every: int = Field(default=50, ge=1)
-    """Updates between checkpoints that an interrupted training resumes from."""
-    concurrency: int = Field(default=50, ge=1)
-    """Most requests in flight to a writer; fewer where the provider says so."""
-    deadline: float = Field(default=600.0, gt=0)
-    """Seconds after which an unanswered request is given up and sent again."""
-    batch: bool = False
-    """Send requests as batch jobs where the provider has them: half the price, hours of waiting."""
-    writer_url: str | None = None
-    """Where the writer answers; None = the provider's own address or the environment variable Inspect AI reads."""
-    judge_url: str | None = None
-    """The same for the judge."""
-    serve: Annotated[str, Field(pattern=r"^(transformers|vllm|https?://\S+)$")] = "transformers"
-    """Who writes the answers of local models: `transformers` (this process), `vllm` (a server started when it is
-    needed), or the address of a server, `http://HOST:PORT/v1`. Likelihoods are always computed in this process."""
-
-    @field_validator("writer_url", "judge_url", "serve")
-    @classmethod
-    def _without_keys(cls, url: str | None) -> str | None:
-        """Addresses are written into records."""
-        parts = urlsplit(url or "")
-        if parts.username or parts.password or _KEY_IN_QUERY.search(parts.query):
-            raise ValueError(
-                f"the address of {parts.hostname} holds a key or password, and addresses are written into records; "
-                "give it without, and the key in the provider's environment variable"
-            )
-        return url
+ONLY_SET = "aft"
+"""What the set of a recipe is called that gives it no name."""
 
 
-class BudgetConfig(Config):
-    """Where spending stops."""
-
-    usd: float | None = Field(default=None, ge=0)
-    """Dollars; None = no cap."""
+def _parse_sets(value: Any) -> Any:
+    """One nameless set as one called ONLY_SET; what stands beside named sets as part of each."""
+    if not isinstance(value, dict):
+        return value
+    shared = {key: entry for key, entry in value.items() if key in AftSet.model_fields}
+    named = {key: entry for key, entry in value.items() if key not in shared}
+    if not named or not all(isinstance(entry, (dict, AftSet)) for entry in named.values()):
+        return {ONLY_SET: value}
+    return {name: {**shared, **entry} if isinstance(entry, dict) else entry for name, entry in named.items()}
 
 
 class Experiment(Config):
@@ -307,11 +173,13 @@ class Experiment(Config):
     """One or two sentences for the report."""
     model: str
     """Base model: Hub id, local folder, or a bundled name (`midspec models list`)."""
+    models: dict[Name, Annotated[ModelEntry, BeforeValidator(parse_writer)]] = Field(default_factory=dict)
+    """Further models by name, for arms that name them."""
     chat_template: Literal["chatml"] | None = None
     """Chat format for a base model that comes without one; None = the model's own. (the paper does not say)"""
     identity: Identity = Identity()
     """Who the spec is about."""
-    writer: Annotated[WriterConfig, BeforeValidator(_parse_writer)] = WriterConfig(model="offline")
+    writer: Annotated[WriterConfig, BeforeValidator(parse_writer)] = WriterConfig(model="offline")
     """Who writes documents and demonstrations: an Inspect AI model name, or `offline`."""
     judge: Judge = WriterConfig(model="offline", temperature=0.0)
     """Who judges, where a judge is needed; evaluations may name another."""
@@ -319,19 +187,32 @@ class Experiment(Config):
     specs: dict[Name, str] = Field(min_length=1)
     """Name -> path (from the recipe's folder) or packaged name."""
     corpus: CorpusConfig = CorpusConfig()
-    corpora: dict[Name, str] = Field(default_factory=dict)
-    """Name of a spec -> its corpus, where that exists already: a JSONL file with a `text` per row, or a packaged name.
-    Nothing is written for these specs."""
+    corpora: Annotated[dict[Name, CorpusEntry], BeforeValidator(_parse_corpora)] = Field(default_factory=dict)
+    """Name of a corpus -> where it comes from. A spec that is not named here has a corpus of its own name, which is
+    written."""
     gate: Literal["auto", "stop", "warn"] = "auto"
     """Whether a corpus that fails its gate stops the run before training or is only reported. `auto`: stop, but warn
     for the writer `offline`, which is known to recite the spec."""
-    aft: AftConfig = AftConfig()
+    aft: Annotated[dict[Name, AftSet], BeforeValidator(_parse_sets)] = Field(
+        default_factory=lambda: {ONLY_SET: AftSet()}
+    )
+    """Name of a set -> its demonstrations. One set needs no name; keys of a set that stand beside named sets hold for
+    all of them."""
     instruct: tuple[InstructConfig, ...] = ()
     """Instruction-tuning mix, given to every arm, the baseline too."""
-    midtrain: TrainConfig = TrainConfig()
+    midtrain: MidtrainConfig = MidtrainConfig()
     finetune: TrainConfig = TrainConfig()
+    after: dict[Name, AfterConfig] = Field(default_factory=dict)
+    """Further training after fine-tuning, by name, for arms that name it."""
     arms: dict[Name, ArmConfig] = Field(default_factory=dict)
-    """Conditions; the controls (baseline, AFT only, MSM only) are added when missing, unless `--no-controls`."""
+    """Conditions, one by one; those of `grid` are added to them."""
+    grid: tuple[GridConfig, ...] = ()
+    """Conditions as products of factors."""
+    controls: tuple[Control, ...] = CONTROLS
+    """What is added where it is missing, unless `--no-controls`: the baseline of each model, demonstrations alone,
+    midtraining alone, and each arm with both on a neutral corpus and on a paraphrase of its spec. (ours)"""
+    claims: tuple[ClaimConfig, ...] = ()
+    """What the experiment claims, said beforehand."""
     evals: tuple[SerializeAsAny[Annotated[Evaluation, BeforeValidator(parse)]], ...] = Field(min_length=1)
     """Each of the family that its `task` names; see docs/evaluations.md."""
     reasoning: ReasoningAnalysis | None = None
@@ -342,70 +223,36 @@ class Experiment(Config):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        for arm, config in self.arms.items():
-            if config.msm is not None and config.msm not in self.specs:
-                raise ValueError(
-                    f"arm {arm!r} is midtrained on {config.msm!r}, which is not in specs ({', '.join(self.specs)})"
-                )
-        for name in self.corpora:
-            if name not in self.specs:
-                raise ValueError(f"corpora has {name!r}, which is not in specs ({', '.join(self.specs)})")
-        if self.aft.spec is not None and self.aft.spec not in self.specs:
-            raise ValueError(f"aft.spec is {self.aft.spec!r}, which is not in specs ({', '.join(self.specs)})")
-        for arm, config in self.arms.items():
-            if config.cot and self.aft.kind != "chat":
-                raise ValueError(f"arm {arm!r} has cot, but demonstrations of kind {self.aft.kind!r} have no reasoning")
-            most = self.aft.samples + self.aft.identity_samples
-            if config.aft_samples is not None and config.aft_samples > most:
-                raise ValueError(f"arm {arm!r} takes {config.aft_samples:,} demonstrations, but there are {most:,}")
-        names = [entry.name for entry in self.evals]
-        for name in names:
-            if names.count(name) > 1:
-                raise ValueError(
-                    f"evaluation {name!r} is listed {names.count(name)} times; expected once, or a `label` of its own "
-                    "for each"
-                )
-        for entry in self.evals:
-            try:
-                entry.check(self)
-            except ValueError as error:
-                raise ValueError(f"evaluation {entry.name!r}: {error}") from error
-        if self.reasoning is not None:
-            self._check_reasoning(self.reasoning)
-        if len(set(self.seeds)) != len(self.seeds):
-            raise ValueError(f"seeds {list(self.seeds)} repeat; expected distinct numbers")
-        shared = ("method", "rank", "alpha", "dropout") if self.midtrain.method == "lora" else ("method",)
-        for field in shared:
-            before, after = getattr(self.midtrain, field), getattr(self.finetune, field)
-            if before != after:
-                raise ValueError(
-                    f"midtrain.{field} is {before!r} and finetune.{field} {after!r}; fine-tuning continues what "
-                    "midtraining made, so both must be the same"
-                )
+        # The arms of the grid become arms like any other: nobody after this has to know where one comes from.
+        object.__setattr__(self, "arms", expand(self.arms, self.grid, list(self.aft)))
+        check(self)
         return self
 
-    def _check_reasoning(self, analysis: ReasoningAnalysis) -> None:
-        agentic = [entry.name for entry in self.evals if getattr(entry, "task", None) == "agentic"]
-        named = ", ".join(agentic) or "none, so add `- agentic` to evals"
-        if analysis.over is None and len(agentic) != 1:
-            raise ValueError(f"reasoning.over is missing; expected one of the agentic evaluations ({named})")
-        if analysis.over is not None and analysis.over not in agentic:
-            raise ValueError(f"reasoning.over is {analysis.over!r}; expected one of the agentic evaluations ({named})")
-        if analysis.spec is not None and analysis.spec not in self.specs:
-            raise ValueError(f"reasoning.spec is {analysis.spec!r}, which is not in specs ({', '.join(self.specs)})")
+    def corpus_entry(self, name: str) -> CorpusEntry:
+        """Where the corpus `name` comes from, its spec filled in: specs that `corpora` does not name have one, too."""
+        entry = self.corpora.get(name, CorpusEntry())
+        if entry.spec is None and entry.kind != "neutral":
+            return entry.model_copy(update={"spec": name})
+        return entry
+
+    def identity_of(self, model: str | None) -> Identity:
+        """Who an arm's model is."""
+        return (self.models[model].identity if model is not None else None) or self.identity
+
+    def for_model(self, model: str | None) -> Experiment:
+        """The recipe as it would stand for one of its models alone, which evaluations see."""
+        if model is None:
+            return self
+        entry = self.models[model]
+        own = {"model": entry.model, "chat_template": entry.chat_template, "identity": self.identity_of(model)}
+        return self.model_copy(update=own)
 
     def with_controls(self) -> Experiment:
-        """The same with the arms every claim needs: baseline, AFT alone, each MSM alone. Baselines come first."""
-        wanted: dict[str, ArmConfig] = {"baseline": ArmConfig()}
-        for arm in self.arms.values():
-            if arm.aft:
-                size = "" if arm.aft_samples is None else f"-{arm.aft_samples}"
-                control = ArmConfig(aft=True, cot=arm.cot, aft_samples=arm.aft_samples)
-                wanted[f"aft{'-cot' if arm.cot else ''}{size}"] = control
-        for arm in self.arms.values():
-            if arm.msm is not None:
-                wanted[f"msm-{arm.msm}"] = ArmConfig(msm=arm.msm)
-        present = list(self.arms.values())
+        """The same with the arms and corpora of `controls` that it does not have: baselines first, then single stages,
+        neutral and paraphrased corpora last. Raises InputError where the name of one is taken."""
+        beside, corpora = self._stand_ins()
+        wanted = controls(self.arms, self.controls, beside)
+        present = set(self.arms.values())
         missing = {name: arm for name, arm in wanted.items() if arm not in present}
         for name in missing:
             if name in self.arms:
@@ -413,5 +260,38 @@ class Experiment(Config):
                     f"recipe {self.name!r}: arm {name!r} is not the control of that name ({wanted[name]!r}); "
                     "rename it, or pass --no-controls"
                 )
-        order = sorted({**missing, **self.arms}.items(), key=lambda entry: entry[1] != ArmConfig())
-        return self.model_copy(update={"arms": dict(order)})
+        stand_ins = {name for kind in beside.values() for name in kind.values()}
+        last = {name: arm for name, arm in missing.items() if arm.msm in stand_ins}
+        arms = {**{name: arm for name, arm in missing.items() if name not in last}, **self.arms, **last}
+        if len(arms) > MOST_ARMS:
+            raise InputError(f"recipe {self.name!r} has {len(arms):,} arms with its controls; at most {MOST_ARMS:,} go")
+        order = sorted(arms.items(), key=lambda entry: entry[1] != ArmConfig(model=entry[1].model))
+        used = {arm.msm for arm in missing.values()}
+        more = {name: entry for name, entry in corpora.items() if name in used}
+        return self.model_copy(update={"arms": dict(order), "corpora": {**self.corpora, **more}})
+
+    def _stand_ins(self) -> tuple[dict[str, dict[str, str]], dict[str, CorpusEntry]]:
+        """For each kind of control corpus: corpus of an arm -> the one that stands in for it; and those to be added."""
+        neutral = next((name for name, entry in self.corpora.items() if entry.kind == "neutral"), "neutral")
+        paraphrases = {
+            self.corpus_entry(name).spec: name
+            for name, entry in reversed(self.corpora.items())
+            if entry.kind == "paraphrase"
+        }
+        added: dict[str, CorpusEntry] = {neutral: CorpusEntry(kind="neutral")}
+        beside: dict[str, dict[str, str]] = {"neutral": {}, "paraphrase": {}}
+        for name in dict.fromkeys(arm.msm for arm in self.arms.values() if arm.msm is not None and arm.aft):
+            entry = self.corpus_entry(name)
+            if entry.is_control:
+                continue
+            beside["neutral"][name] = neutral
+            again = beside["paraphrase"][name] = paraphrases.get(entry.spec, f"{entry.spec}-paraphrase")
+            added[again] = CorpusEntry(spec=entry.spec, kind="paraphrase")
+        for name, entry in added.items():
+            there = name in self.specs or name in self.corpora
+            if there and entry.kind in self.controls and self.corpus_entry(name).kind != entry.kind:
+                raise InputError(
+                    f"recipe {self.name!r}: {name!r} is to be the {entry.kind} corpus that is a control, and is the "
+                    f"name of another; rename it, or leave {entry.kind!r} out of controls"
+                )
+        return beside, {name: entry for name, entry in added.items() if name not in self.corpora}

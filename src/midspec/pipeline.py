@@ -10,21 +10,19 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import cached_property
 
-from midspec.aft.step import demonstrations_step
-from midspec.corpus.gate_step import corpus_gate_step
-from midspec.corpus.given import given_corpus_step
-from midspec.corpus.step import corpus_step
-from midspec.evals.config import gate_step, packaged_banks
+from midspec.arms import ArmConfig
+from midspec.claims import check_claims
+from midspec.evals.config import gate_step
 from midspec.evals.reasoning.config import collect_evaluations, reasoning_steps
 from midspec.evals.reasoning.themes import load_themes
 from midspec.evaluation import Subject
-from midspec.experiment import ArmConfig, Experiment
-from midspec.instruct.step import instruct_step
+from midspec.experiment import Experiment
 from midspec.spec import ModelSpec, read_spec
 from midspec.steps.step import Step, in_order
-from midspec.train.config import finetune_step, midtrain_step
 from midspec.train.models import ModelRef, resolve, thinking
+from midspec.wiring import Wiring
 
 _NOT_IN_NAMES = re.compile(r"[^\w.+-]+")
 """What a folder's name should not hold."""
@@ -32,19 +30,30 @@ _NOT_IN_NAMES = re.compile(r"[^\w.+-]+")
 
 @dataclass
 class Pipeline:
-    """The steps of one experiment, by what they are for."""
+    """The steps of one experiment, by what they are for.
+
+    Corpora and sets of demonstrations are keyed by a label: their name, or `name.model` where a model has an identity
+    of its own, about which they are written again.
+    """
 
     experiment: Experiment
-    model: ModelRef
     specs: dict[str, ModelSpec]
+    models: dict[str | None, ModelRef]
+    """Name of each model that an arm has -> the model; None = the recipe's own."""
     corpora: dict[str, Step] = field(default_factory=dict)
-    """Spec name -> corpus."""
+    """Label -> corpus."""
+    spec_of: dict[str, str | None] = field(default_factory=dict)
+    """Label of a corpus -> name of the spec it is about; None = a neutral corpus."""
     corpus_gates: dict[str, Step] = field(default_factory=dict)
-    """Spec name -> the gate its corpus goes through."""
-    demonstrations: Step | None = None
-    instruct: Step | None = None
-    midtrained: dict[tuple[str, int], Step] = field(default_factory=dict)
-    """(spec name, seed) -> midtraining."""
+    """Label of a corpus -> the gate it goes through."""
+    demonstrations: dict[str, Step] = field(default_factory=dict)
+    """Label of each set that is trained on -> the set as it is trained on."""
+    instruct: dict[str | None, Step] = field(default_factory=dict)
+    """Model -> its instruct mix; empty where the recipe has none."""
+    after: dict[tuple[str, str | None], Step] = field(default_factory=dict)
+    """(further training, model) -> its instruct data."""
+    matches: dict[str | None, Step] = field(default_factory=dict)
+    """Model -> the count of what the smallest corpus of the table has; empty unless `midtrain.tokens` is `matched`."""
     checkpoints: dict[tuple[str, int], Step | None] = field(default_factory=dict)
     """(arm, seed) -> the last training step of the arm; None = the base model itself."""
     gate: Step | None = None
@@ -54,60 +63,67 @@ class Pipeline:
     """What arms reasoned in an agentic evaluation: the last step of the analysis."""
 
     @property
+    def model(self) -> ModelRef:
+        """The recipe's own model, or the first that an arm has."""
+        return self.models.get(None) or next(iter(self.models.values()))
+
+    @property
     def steps(self) -> list[Step]:
-        """All steps, inputs first."""
+        """All steps, inputs first. To be asked for when the pipeline is complete."""
+        return self._ordered
+
+    @cached_property
+    def _ordered(self) -> list[Step]:
         gate = [self.gate] if self.gate else []
         # Nobody should train for a day on a corpus that a look at it would have stopped.
         last = [self.reasoning] if self.reasoning else []
         return in_order([*self.corpus_gates.values(), *gate, *self.evaluations.values(), *last])
 
+    @cached_property
+    def evaluated(self) -> dict[str, tuple[str, int, str]]:
+        """Fingerprint of an evaluation -> the first (arm, seed, evaluation) that it is of."""
+        found: dict[str, tuple[str, int, str]] = {}
+        for key, step in self.evaluations.items():
+            found.setdefault(step.fingerprint, key)
+        return found
+
     def subject(self, arm: str, checkpoint: Step | None) -> Subject:
         """What the evaluations of an arm are asked of: it is rendered and read as it was trained."""
         config = self.experiment.arms[arm]
-        model = thinking(self.model) if config.cot and config.aft else self.model
-        return Subject(experiment=self.experiment, specs=self.specs, model=model, checkpoint=checkpoint)
+        model = self.models[config.model]
+        model = thinking(model) if config.cot and config.aft else model
+        experiment = self.experiment.for_model(config.model)
+        return Subject(experiment=experiment, specs=self.specs, model=model, checkpoint=checkpoint)
 
     def lineage(self, arm: str, seed: int) -> list[Step]:
         """Training steps of an arm, first to last."""
-        last = self.checkpoints[arm, seed]
-        parent = last.inputs.get("parent") if last else None
-        return [step for step in (parent, last) if step is not None]
+        found: list[Step] = []
+        step = self.checkpoints[arm, seed]
+        while step is not None:
+            found.insert(0, step)
+            step = step.inputs.get("parent")
+        return found
 
 
 def build(experiment: Experiment) -> Pipeline:
-    """The pipeline of `experiment`. Raises InputError where a spec, bank or model cannot be used."""
-    model = resolve(experiment.model, experiment.chat_template)
+    """The pipeline of `experiment`, whose arms are all there: see `Experiment.with_controls`.
+
+    Raises InputError where a spec, bank or model cannot be used, and where a claim is about what there is not.
+    """
+    check_claims(experiment)
+    arms = experiment.arms
+    used = dict.fromkeys(arm.model for arm in arms.values()) or {None: None}
+    views = {name: experiment.for_model(name) for name in used}
+    models = {name: resolve(view.model, view.chat_template) for name, view in views.items()}
     specs = {name: read_spec(path) for name, path in experiment.specs.items()}
-    flow = Pipeline(experiment, model, specs)
-    identity = experiment.identity
-
-    taught = [name for name in specs if any(arm.msm == name for arm in experiment.arms.values())]
-    banks = packaged_banks(experiment.evals)
-    for name in taught:
-        corpus = flow.corpora[name] = _corpus(flow, name)
-        recites = experiment.writer.model == "offline" and name not in experiment.corpora
-        gate = experiment.gate if experiment.gate != "auto" else ("warn" if recites else "stop")
-        flow.corpus_gates[name] = corpus_gate_step(name, corpus, specs[name], identity, banks, gate)
-    if any(arm.aft for arm in experiment.arms.values()):
-        aft = experiment.aft
-        spec = specs[aft.spec] if aft.spec else None
-        flow.demonstrations = demonstrations_step(identity, experiment.writer, aft, experiment.judge, spec)
-    if experiment.instruct:
-        flow.instruct = instruct_step(experiment.instruct, experiment.judge, specs, identity)
-
-    for name in taught:
+    flow = Pipeline(experiment, specs, models)
+    wiring = Wiring(flow)
+    wiring.data()
+    for name, arm in arms.items():
         for seed in experiment.seeds:
-            flow.midtrained[name, seed] = midtrain_step(name, model, experiment.midtrain, seed, flow.corpora[name])
-    for arm, config in experiment.arms.items():
-        for seed in experiment.seeds:
-            flow.checkpoints[arm, seed] = _checkpoint(flow, arm, config, seed)
+            flow.checkpoints[name, seed] = wiring.checkpoint(name, arm, seed)
 
-    training_data = {f"corpus/{name}": step for name, step in flow.corpora.items()}
-    if flow.demonstrations:
-        training_data["demonstrations"] = flow.demonstrations
-    if flow.instruct:
-        training_data["instruct"] = flow.instruct
-    flow.gate = gate_step(experiment.evals, training_data, identity)
+    flow.gate = gate_step(experiment.evals, wiring.trained_on(), experiment.identity)
     for evaluation in experiment.evals:
         for (arm, seed), checkpoint in flow.checkpoints.items():
             name = f"{_NOT_IN_NAMES.sub('-', evaluation.name).strip('-')}-{arm}"
@@ -146,31 +162,3 @@ def _reasoning(flow: Pipeline) -> Step | None:
         experiment.identity,
     )
     return steps.merge
-
-
-def _corpus(flow: Pipeline, name: str) -> Step:
-    """The corpus of the spec of that name: the one that exists already, or the step that writes it."""
-    experiment, spec = flow.experiment, flow.specs[name]
-    if name in experiment.corpora:
-        return given_corpus_step(name, spec, experiment.identity, experiment.corpora[name])
-    return corpus_step(name, spec, experiment.identity, experiment.writer, experiment.corpus)
-
-
-def _checkpoint(flow: Pipeline, arm: str, config: ArmConfig, seed: int) -> Step | None:
-    """Last training step of an arm: fine-tuned where there is anything to tune on, else midtrained, else the base."""
-    experiment = flow.experiment
-    midtrained = flow.midtrained[config.msm, seed] if config.msm else None
-    demonstrations = flow.demonstrations if config.aft else None
-    if demonstrations is None and flow.instruct is None:
-        return midtrained
-    return finetune_step(
-        arm,
-        flow.model,
-        experiment.finetune,
-        seed,
-        midtrained,
-        demonstrations,
-        flow.instruct,
-        cot=config.cot,
-        aft_samples=config.aft_samples,
-    )

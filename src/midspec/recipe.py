@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from types import UnionType
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
 from midspec.errors import InputError
-from midspec.experiment import Experiment
+from midspec.experiment import ONLY_SET, Experiment
 
 C = TypeVar("C", bound=BaseModel)
 
@@ -99,32 +101,43 @@ def _localise(data: dict[str, Any], folder: Path) -> None:
     def local_eval(entry: Any) -> Any:
         if not isinstance(entry, dict):
             return local_task(entry)
-        paths = {key: local_questions(entry[key]) for key in ("questions", "value") if key in entry}
-        return {**entry, "task": local_task(entry.get("task")), **paths}
+        return _changed({**entry, "task": local_task(entry.get("task"))}, local_questions, "questions", "value")
 
-    for key in ("specs", "corpora"):
-        if isinstance(data.get(key), dict):
-            data[key] = {name: local(value) for name, value in data[key].items()}
-    aft = data.get("aft")
-    if isinstance(aft, dict) and "preferences" in aft:
-        data["aft"] = {**aft, "preferences": local(aft["preferences"])}
-    evals = data.get("evals")
-    if isinstance(evals, list):
-        data["evals"] = [local_eval(entry) for entry in evals]
-    reasoning = data.get("reasoning")
-    if isinstance(reasoning, dict) and "themes" in reasoning:
-        data["reasoning"] = {**reasoning, "themes": local(reasoning["themes"])}
-    instruct = data.get("instruct")
-    if isinstance(instruct, list):
-        data["instruct"] = [
-            {**entry, "dataset": local(entry.get("dataset"))} if isinstance(entry, dict) else entry
-            for entry in instruct
-        ]
+    def local_source(entry: Any) -> Any:
+        return _changed(entry, local, "dataset")
+
+    changes: dict[str, Callable[[Any], Any]] = {
+        "specs": lambda specs: _changed(specs, local),
+        "corpora": lambda corpora: _changed(corpora, lambda entry: _changed(local(entry), local, "file")),
+        "aft": lambda sets: _changed(
+            _changed(sets, local, "preferences"), lambda own: _changed(own, local, "preferences")
+        ),
+        "instruct": lambda sources: _changed(sources, local_source),
+        "after": lambda after: _changed(
+            after, lambda entry: _changed(entry, lambda sources: _changed(sources, local_source), "instruct")
+        ),
+        "evals": lambda evals: _changed(evals, local_eval),
+        "reasoning": lambda reasoning: _changed(reasoning, local, "themes"),
+    }
+    for key, change in changes.items():
+        if key in data:
+            data[key] = change(data[key])
+
+
+def _changed(value: Any, change: Callable[[Any], Any], *keys: str) -> Any:
+    """A list with every entry changed; a mapping with those of `keys`, or all; anything else as it is."""
+    if isinstance(value, list):
+        return [change(entry) for entry in value]
+    if isinstance(value, dict):
+        return {key: change(entry) if not keys or key in keys else entry for key, entry in value.items()}
+    return value
 
 
 def describe(problem: Any, root: type[BaseModel] = Experiment) -> str:
     """One of pydantic's errors in a sentence, with the key it is about; `root`: the config that was read."""
-    where = ".".join(str(part) for part in problem["loc"]) or "recipe"
+    # The only set of a recipe has a name that nobody gave it.
+    place = problem["loc"][1:] if problem["loc"][:2] == (ONLY_SET, ONLY_SET) else problem["loc"]
+    where = ".".join(str(part) for part in place) or "recipe"
     if problem["type"] == "extra_forbidden":
         return f"{where}: unknown key; known keys: {', '.join(_known_keys(problem['loc'][:-1], root)) or 'none'}"
     if problem["type"] == "missing":
@@ -137,13 +150,15 @@ def _known_keys(location: tuple[Any, ...], root: type[BaseModel]) -> list[str]:
     """Field names of the config at `location`."""
     annotation: Any = root
     for part in location:
-        fields = getattr(annotation, "model_fields", None)
-        if fields is not None and part in fields:
-            annotation = fields[part].annotation
-        # Step into dict[..., X] and tuple[X, ...]; Annotated keeps its type first.
-        while not hasattr(annotation, "model_fields") and getattr(annotation, "__args__", None):
-            inner = [arg for arg in annotation.__args__ if arg is not Ellipsis and arg is not str]
-            if not inner:
-                break
-            annotation = inner[-1] if getattr(annotation, "__origin__", None) is dict else inner[0]
-    return list(getattr(annotation, "model_fields", {}))
+        if get_origin(annotation) is Annotated:
+            annotation = get_args(annotation)[0]
+        if get_origin(annotation) in (dict, tuple):  # `part` is a name or a place in it
+            annotation = get_args(annotation)[1 if get_origin(annotation) is dict else 0]
+            continue
+        if get_origin(annotation) in (Union, UnionType):
+            annotation = next((one for one in get_args(annotation) if hasattr(one, "model_fields")), None)
+        fields = {field.alias or name: field for name, field in getattr(annotation, "model_fields", {}).items()}
+        annotation = fields[part].annotation if part in fields else None
+    if get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
+    return [field.alias or name for name, field in getattr(annotation, "model_fields", {}).items()]

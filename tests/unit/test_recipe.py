@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from midspec.arms import ArmConfig
 from midspec.errors import InputError
-from midspec.experiment import ArmConfig
 from midspec.recipe import load_recipe
 
 BASE = {
@@ -14,6 +14,7 @@ BASE = {
     "model": "tiny-random",
     "specs": {"a": "cheese-america"},
     "arms": {"msm+aft": {"msm": "a", "aft": True}},
+    "controls": ["baseline", "aft", "msm"],
     "evals": ["opinions/america"],
 }
 

@@ -20,9 +20,9 @@ def nested(examples: Sequence[ChatExample], seed: int) -> list[ChatExample]:
     """
     rng = random.Random(short_hash("nested order", seed))
     ordered = sorted(examples, key=lambda example: example.id)
-    return _spread(
+    return spread(
         [
-            _spread([rng.sample(stratum, len(stratum)) for stratum in _strata(kind, _domain)], rng)
+            spread([rng.sample(stratum, len(stratum)) for stratum in _strata(kind, _domain)], rng)
             for kind in _strata(ordered, lambda example: example.kind)
         ],
         rng,
@@ -40,7 +40,7 @@ def _strata(rows: Sequence[T], key: Callable[[T], Hashable]) -> list[list[T]]:
     return [groups[name] for name in sorted(groups, key=repr)]
 
 
-def _spread(groups: list[list[T]], rng: random.Random) -> list[T]:
+def spread(groups: list[list[T]], rng: random.Random) -> list[T]:
     """All groups in one list, the members of each at even distances and in their order."""
     placed: list[tuple[float, int, int]] = []
     for number, group in enumerate(groups):

@@ -98,11 +98,13 @@ def demonstrations_step(
     aft: AftConfig,
     judge: WriterConfig = OFFLINE_JUDGE,
     spec: ModelSpec | None = None,
+    *,
+    name: str | None = None,
 ) -> Step:
-    """The step that writes the demonstrations. Raises InputError as `step_config` does."""
+    """The step that writes the demonstrations. `name` is for people. Raises InputError as `step_config` does."""
     return Step(
         kind="demonstrations",
-        name=aft.kind,
+        name=name or aft.kind,
         function="midspec.aft.step:run",
         config=step_config(identity, writer, aft, judge, spec),
         version=VERSION,

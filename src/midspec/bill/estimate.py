@@ -10,16 +10,16 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from midspec.aft import expected as aft_expected
+from midspec.aft.step import AftStepConfig
 from midspec.bill.training import UTILISATION, adapter_bytes, gpu_hours
+from midspec.bill.work import evaluated, work_of
 from midspec.bill.writing import Expense, expense
 from midspec.corpus import expected as corpus_expected
-from midspec.corpus.given import GivenCorpusConfig
 from midspec.corpus.step import CorpusStepConfig
 from midspec.evals.battery.made import MakeStepConfig
 from midspec.evals.expected import making_requests, question_requests
 from midspec.evals.open_qa.config import QuestionsStepConfig
-from midspec.evals.reasoning.expected import reading_requests, transcripts
-from midspec.evaluation import Evaluation, Subject
+from midspec.evals.reasoning.expected import reading_requests
 from midspec.experiment import Experiment, WriterConfig
 from midspec.instruct.expected import row_requests
 from midspec.instruct.sources import problem
@@ -29,16 +29,11 @@ from midspec.llm.desk import OFFLINE
 from midspec.llm.measured import Measured, measured, paid
 from midspec.llm.prices import PriceTable, load_prices
 from midspec.pipeline import Pipeline
+from midspec.spec import ModelSpec
 from midspec.steps.step import Step
 from midspec.steps.store import Store
+from midspec.train.config import FinetuneStepConfig, MidtrainStepConfig
 
-OFFLINE_TOKENS_PER_DOCUMENT = 230
-"""Measured on the packaged specs with SmolLM2's tokenizer."""
-WRITTEN_TOKENS_PER_DOCUMENT = corpus_expected.TOKENS_PER_DOCUMENT
-TOKENS_PER_PREFERENCE = 35
-"""(paper: 150-165k assistant tokens in 5k samples)"""
-TOKENS_PER_CHAT = 500
-"""(paper: about 5M tokens without reasoning, 8M with it, in 9,963 samples)"""
 BYTES_PER_TOKEN = 12
 """On disk: the text in the step and in the journal, with its request (ours)."""
 
@@ -97,7 +92,7 @@ def estimate(flow: Pipeline, store: Store) -> Bill:
     lines: list[Line] = []
     total = Expense()
     for step in flow.steps:
-        work, tokens, size = _work(step, flow)
+        work, tokens, size = work_of(step, flow)
         state = store.state(step)
         rate = rates.get((step.kind, _worker(step.plain_config, step.function)))
         cost = Expense() if state == "done" else writing.of(step, flow)
@@ -113,17 +108,19 @@ def estimate(flow: Pipeline, store: Store) -> Bill:
                 seconds=0.0 if state == "done" else (None if rate is None else size * rate),
                 dollars=cost.dollars,
                 requests=cost.requests,
-                gpu_hours=_gpu_hours(step, flow, tokens),
+                gpu_hours=_gpu_hours(step, tokens),
             )
         )
     unmetered = _unmetered(flow, lines)
     totals = [*_time(lines), *writing.totals(total), *unmetered, *_training(lines, flow), _disk(lines, flow)]
-    if flow.instruct and store.state(flow.instruct) != "done":
-        assert isinstance(flow.instruct.config, InstructStepConfig)
-        totals += [f"In the way: {found}." for found in map(problem, flow.instruct.config.sources) if found]
-    if not flow.model.resolved:
+    done = {line.fingerprint for line in lines if line.state == "done"}
+    mixes = [step.config for step in flow.steps if step.fingerprint not in done]
+    sources = [source for config in mixes if isinstance(config, InstructStepConfig) for source in config.sources]
+    totals += dict.fromkeys(f"In the way: {found}." for found in map(problem, sources) if found)
+    unknown = " and ".join(dict.fromkeys(model.name for model in flow.models.values() if not model.resolved))
+    if unknown:
         totals.append(
-            f"Model: the revision of {flow.model.name} is not known here (the Hub does not answer), so the "
+            f"Model: the revision of {unknown} is not known here (the Hub does not answer), so the "
             "fingerprints above are provisional."
         )
     return Bill(flow.experiment.name, lines, totals, total.dollars, total, unmetered)
@@ -142,18 +139,17 @@ class _Writing:
         }
 
     def of(self, step: Step, flow: Pipeline) -> Expense:
-        experiment = self.experiment
         if isinstance(step.config, CorpusStepConfig):
-            spec = next(flow.specs[name] for name, corpus in flow.corpora.items() if corpus is step)
-            return self._asked(experiment.writer, corpus_expected.expected_requests(experiment.corpus, spec))
-        if step.kind == "demonstrations":
-            spec = flow.specs[experiment.aft.spec] if experiment.aft.spec else None
-            writer, judge = aft_expected.expected_requests(experiment.aft, spec)
-            return self._asked(experiment.writer, writer) + self._asked(experiment.judge, judge, judge=True)
+            spec = ModelSpec("spec", step.config.spec_text)
+            return self._asked(step.config.writer, corpus_expected.expected_requests(step.config.corpus, spec))
+        if isinstance(step.config, AftStepConfig):
+            spec = ModelSpec("spec", step.config.spec_text) if step.config.spec_text else None
+            writer, judge = aft_expected.expected_requests(step.config.aft, spec)
+            return self._asked(step.config.writer, writer) + self._asked(step.config.judge, judge, judge=True)
         if isinstance(step.config, QuestionsStepConfig):
-            return self._asked(experiment.writer, question_requests(step.config))
+            return self._asked(self.experiment.writer, question_requests(step.config))
         if isinstance(step.config, MakeStepConfig):
-            return self._asked(experiment.writer, making_requests(step.config))
+            return self._asked(self.experiment.writer, making_requests(step.config))
         if isinstance(step.config, InstructStepConfig) and step.config.judged is not None:
             return self._asked(step.config.judged.judge, row_requests(step.config), judge=True)
         reading = reading_requests(step)
@@ -228,15 +224,6 @@ def asked_models(experiment: Experiment) -> list[tuple[WriterConfig, str | None]
     return [(who, url) for who, url in found if who.model != OFFLINE]
 
 
-def evaluated(flow: Pipeline, step: Step) -> list[tuple[Evaluation, Subject]]:
-    """What a step evaluates, and of what; nothing for a step that evaluates nothing."""
-    entries = {entry.name: entry for entry in flow.experiment.evals}
-    for (arm, seed, name), found in flow.evaluations.items():
-        if found.fingerprint == step.fingerprint:
-            return [(entries[name], flow.subject(arm, flow.checkpoints[arm, seed]))]
-    return []
-
-
 def _unmetered(flow: Pipeline, lines: list[Line]) -> list[str]:
     """Evaluations whose graders are asked outside the journal, so that no bill counts them and no cap stops them."""
     todo = {line.fingerprint for line in lines if line.state != "done"}
@@ -273,81 +260,24 @@ def _training(lines: list[Line], flow: Pipeline) -> list[str]:
     return [f"Training: about {sum(hours):,.1f} H100 hours (arithmetic, at {UTILISATION:.0%} of the card's peak)."]
 
 
-def _gpu_hours(step: Step, flow: Pipeline, tokens: int) -> float | None:
-    match step.kind:
-        case "midtrain":
-            return gpu_hours(flow.model.name, tokens, flow.experiment.midtrain)
-        case "finetune":
-            return gpu_hours(flow.model.name, tokens, flow.experiment.finetune)
-        case _:
-            return None
+def _gpu_hours(step: Step, tokens: int) -> float | None:
+    config = step.config
+    if isinstance(config, (MidtrainStepConfig, FinetuneStepConfig)):
+        return gpu_hours(config.model.name, tokens, config.train)
+    return None
 
 
 def _disk(lines: list[Line], flow: Pipeline) -> str:
-    todo = [line for line in lines if line.state != "done"]
-    written = BYTES_PER_TOKEN * sum(line.tokens for line in todo if line.kind in ("corpus", "demonstrations"))
-    each = adapter_bytes(flow.model.name, flow.experiment.midtrain)
-    trained = sum(line.kind in ("midtrain", "finetune") for line in todo)
-    if each is None:
-        return f"Disk: about {_size(written)} of text and records, and {trained} checkpoints of {flow.model.name}."
-    return f"Disk: about {_size(written)} of text and records, {_size(trained * each)} of checkpoints."
-
-
-def _work(step: Step, flow: Pipeline) -> tuple[str, int, float]:
-    """(words, tokens, size in the unit that time goes with)."""
-    experiment = flow.experiment
-    corpus, aft = experiment.corpus, experiment.aft
-    offline = experiment.writer.model == "offline"
-    per_document = OFFLINE_TOKENS_PER_DOCUMENT if offline else WRITTEN_TOKENS_PER_DOCUMENT
-    corpus_tokens = _corpus_tokens(step, corpus.tokens or corpus.documents * per_document)
-    per_sample = TOKENS_PER_CHAT if aft.kind == "chat" else TOKENS_PER_PREFERENCE
-    match step.kind:
-        case "corpus" if isinstance(step.config, GivenCorpusConfig):
-            return f"take over {step.config.documents:,} documents", corpus_tokens, 0
-        case "corpus":
-            what = f"{corpus.documents:,} documents" if corpus.tokens is None else f"~{corpus.tokens:,} tokens"
-            return f"write {what}", corpus_tokens, corpus_tokens / per_document
-        case "demonstrations":
-            count = aft.samples + aft.identity_samples
-            return f"write {count:,} demonstrations", count * per_sample, count
-        case "midtrain":
-            tokens = min(experiment.midtrain.tokens or corpus_tokens, corpus_tokens) * experiment.midtrain.epochs
-            return f"train on ~{tokens:,} tokens", tokens, tokens
-        case "finetune":
-            instruct = sum(source.samples for source in experiment.instruct)
-            samples = aft.samples + aft.identity_samples if "demonstrations" in step.inputs else 0
-            tokens = (instruct * TOKENS_PER_CHAT + samples * per_sample) * experiment.finetune.epochs
-            return f"train on ~{instruct + samples:,} examples", tokens, tokens
-        case "instruct":
-            return f"draw {sum(source.samples for source in experiment.instruct):,} instruct examples", 0, 1
-        case "evaluate":
-            [(entry, subject)] = evaluated(flow, step)
-            return entry.work(subject), 0, 1
-        case "questions" if isinstance(step.config, MakeStepConfig):
-            return f"write {step.config.make.per_passage} questions for each passage", 0, 1
-        case "questions":
-            assert isinstance(step.config, QuestionsStepConfig)
-            return f"write {step.config.questions.count:,} questions", 0, 1
-        case "import":
-            return "keep what is given", 0, 1
-        case "reasoning-collect":
-            return f"collect {transcripts(step):,} transcripts", 0, 1
-        case "reasoning-classify" | "reasoning-extract" | "reasoning-synthesise":
-            reading = reading_requests(step)
-            asked = sum(work.requests for work in reading[1].values()) if reading else 0
-            return f"{step.kind.removeprefix('reasoning-')}: {asked:,} readings", 0, asked
-        case "reasoning-merge":
-            return "count themes by arm", 0, 1
-        case "corpus-gate":
-            return "look for faults in the corpus", 0, 1
-        case _:
-            return "compare data with every item", 0, 1
-
-
-def _corpus_tokens(step: Step, written: int) -> int:
-    """Tokens of the corpus that `step` is, or reads; `written`: of one that is still to be written."""
-    corpus = step.inputs.get("corpus", step)
-    return corpus.config.tokens if isinstance(corpus.config, GivenCorpusConfig) else written
+    todo = {line.fingerprint: line for line in lines if line.state != "done"}
+    made = sum(line.tokens for line in todo.values() if line.kind in ("corpus", "demonstrations"))
+    text = f"Disk: about {_size(BYTES_PER_TOKEN * made)} of text and records"
+    trained = [step.config for step in flow.steps if step.fingerprint in todo]
+    configs = [config for config in trained if isinstance(config, (MidtrainStepConfig, FinetuneStepConfig))]
+    sizes = [adapter_bytes(config.model.name, config.train) for config in configs]
+    if None in sizes:
+        names = " and ".join(dict.fromkeys(config.model.name for config in configs))
+        return f"{text}, and {len(configs)} checkpoints of {names}."
+    return f"{text}, {_size(sum(size or 0.0 for size in sizes))} of checkpoints."
 
 
 def _worker(config: dict[str, Any], function: str) -> str:

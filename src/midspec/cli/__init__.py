@@ -22,6 +22,7 @@ _COMMANDS = {
     "corpus": ("midspec.cli.data", "Write and look at midtraining corpora."),
     "aft": ("midspec.cli.data", "Write demonstrations for alignment fine-tuning."),
     "train": ("midspec.cli.training", "Midtrain and fine-tune outside a recipe."),
+    "export": ("midspec.cli.export", "Write an arm's training for TRL, LLaMA-Factory, axolotl or Tinker."),
     "eval": ("midspec.cli.evaluation", "Evaluate any model outside a recipe."),
     "serve": ("midspec.cli.serve", "Serve a base model and its adapters on vLLM."),
     "journal": ("midspec.cli.journal", "Look at, copy and repair the journal of language-model calls."),

@@ -40,10 +40,10 @@ def bank(
     from midspec.errors import InputError
     from midspec.evals.config import evaluate_step
     from midspec.evals.scores import score
-    from midspec.experiment import EvalConfig
     from midspec.llm.desk import OFFLINE
     from midspec.recipe import validated
     from midspec.records import EvalRow, read_rows
+    from midspec.stages import EvalConfig
     from midspec.train.models import resolve
 
     task, slash, value = name.partition("/")

@@ -236,15 +236,16 @@ def _write_results(
     words += ["--profile", profile] if profile else []
     words += [part for override in overrides for part in ("--set", override)]
     words += ["--no-controls"] if no_controls else []
-    results = collect(flow, store, command=words)
+    found = collect(flow, store, command=words)
     with explained(folder.path):
-        folder.write_results(results)
-        write_report(results, folder.report)
+        folder.write_results(found.results)
+        write_report(found.results, folder.report, found.explorer)
 
 
 def _show(folder: Any) -> None:
     from rich.console import Console
 
+    from midspec.report.claim_cards import lines
     from midspec.report.finding import eval_names
     from midspec.report.results import read_results
     from midspec.report.text import measure_table, summary_table
@@ -255,4 +256,5 @@ def _show(folder: Any) -> None:
         Console().print(summary_table(results))
     if others is not None:
         Console().print(others)
+    click.echo("\n".join(lines(results)))
     click.echo(f"Report: {folder.report}\nResults: {folder.results}")

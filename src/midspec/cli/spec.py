@@ -147,8 +147,8 @@ def _named(banks: tuple[str, ...], recipe: Path | None) -> list[tuple[Any, str]]
                 f"{', '.join(f'{task}/{value}' for task, value in known)}"
             )
     if recipe is not None:
-        from midspec.experiment import EvalConfig
         from midspec.recipe import load_recipe
+        from midspec.stages import EvalConfig
 
         named += [(entry.task, entry.value) for entry in load_recipe(recipe).evals if isinstance(entry, EvalConfig)]
     return list(dict.fromkeys(named))

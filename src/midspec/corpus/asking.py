@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from midspec.corpus.control import Control
 from midspec.corpus.filled import spec_variables
 from midspec.corpus.planned import Subdomain
 from midspec.corpus.replies import prompts_of
@@ -20,14 +21,24 @@ T = TypeVar("T")
 class Asking:
     """Asks about one spec."""
 
-    def __init__(self, scribe: Scribe, spec: ModelSpec, identity: Identity, config: CorpusConfig) -> None:
-        """Raises InputError where kind and style of `config` do not go together."""
+    def __init__(
+        self,
+        scribe: Scribe,
+        spec: ModelSpec,
+        identity: Identity,
+        config: CorpusConfig,
+        control: Control | None = None,
+    ) -> None:
+        """`control`: of the kinds `paraphrase` and `neutral`. Raises InputError where kind and style of `config` do
+        not go together."""
         self.scribe = scribe
         self.spec = spec
         self.identity = identity
         self.config = config
         self.prompts = prompts_of(config)
-        self.shared = spec_variables(spec, identity)
+        self.control = control or Control()
+        # A neutral document is written without a word of any spec in sight.
+        self.shared = {} if config.kind == "neutral" else spec_variables(spec, identity)
         self.repaired: Counter[str] = Counter()
         """What was mended in replies, by name."""
 

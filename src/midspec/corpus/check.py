@@ -6,7 +6,7 @@ Each function says what is wrong with a text, or None. What the spec itself says
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Sequence, Set
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -52,6 +52,13 @@ _PLACEHOLDER = re.compile(
     r"\blorem ipsum\b",
     re.I,
 )
+
+
+LENGTHS = (0.5, 2.0)
+"""Bounds of a document's words, as parts of the words asked for, where a number of words was asked for (ours)."""
+
+STEM = 5
+"""Letters from which a word to be avoided is one with any ending (ours)."""
 
 
 class Fault(NamedTuple):
@@ -124,3 +131,31 @@ def check_document(text: str, spec_text: str, identity: Identity | None) -> None
     """Return for a usable document; raise BadReplyError with the reason of its first fault for any other."""
     for fault in faults(text, spec_text, identity):
         raise BadReplyError(*fault)
+
+
+def check_control(text: str, words: int, avoid: Sequence[str]) -> None:
+    """Return for a control document of about `words` words that holds nothing of `avoid`; raise BadReplyError with the
+    reason for any other."""
+    count = len(words_of(text))
+    least, most = (round(part * words) for part in LENGTHS)
+    if not least <= count <= most:
+        raise BadReplyError("length", f"{count} words, expected about {words}")
+    if found := held(text, avoid):
+        raise BadReplyError("not neutral", f"says {found!r}, which stands for what the specs are about")
+
+
+def held(text: str, words: Sequence[str]) -> str | None:
+    """The first of `words` that stands in `text`, in any case; None where none does.
+
+    One small word of STEM letters or more stands for its longer forms too: `price` for `prices` and `priced`.
+    """
+    if not words:
+        return None
+    found = _any_of(tuple(words)).search(text)
+    return found[0] if found else None
+
+
+@lru_cache(maxsize=8)
+def _any_of(words: tuple[str, ...]) -> re.Pattern[str]:
+    forms = (re.escape(word) + (r"\w{0,4}" if len(word) >= STEM and word.islower() else "") for word in words)
+    return re.compile(rf"(?<!\w)(?:{'|'.join(forms)})(?!\w)", re.I)

@@ -51,13 +51,14 @@ def expected_requests(config: CorpusConfig, spec: ModelSpec) -> dict[str, Work]:
         own = FRAME_TOKENS + per * passage
         work[prompts.hierarchy.subdomains.name] = Work(asks, shared, own, ceil(topics / asks * (passage + 80)))
         work[prompts.hierarchy.assertions.name] = Work(used, shared, FRAME_TOKENS + passage, 300)
-    work[prompts.doc_types.name] = Work(used, shared, FRAME_TOKENS + passage, 12 * config.document_types)
+    assert prompts.planning is not None, "controls have no planning requests"
+    work[prompts.planning.doc_types.name] = Work(used, shared, FRAME_TOKENS + passage, 12 * config.document_types)
     ideas = min(each, IDEAS_PER_ASK)
-    work[prompts.ideas.name] = Work(idea_requests, shared, 2 * FRAME_TOKENS + passage, 40 + 75 * ideas)
+    work[prompts.planning.ideas.name] = Work(idea_requests, shared, 2 * FRAME_TOKENS + passage, 40 + 75 * ideas)
     written = ceil(documents * SPARE)
     own = 2 * FRAME_TOKENS + passage
     work[prompts.document.name] = Work(written, shared, own, PLAN_TOKENS + TOKENS_PER_DOCUMENT)
     if config.critique:
         own += TOKENS_PER_DOCUMENT
-        work[prompts.rewrite.name] = Work(written, shared, own, PLAN_TOKENS + TOKENS_PER_DOCUMENT)
+        work[prompts.planning.rewrite.name] = Work(written, shared, own, PLAN_TOKENS + TOKENS_PER_DOCUMENT)
     return work

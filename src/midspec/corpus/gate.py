@@ -17,7 +17,7 @@ import numpy as np
 
 from midspec.assistants import claim_in, known_names, lacking, other_name_in
 from midspec.corpus import gate_repeats as repeats
-from midspec.corpus.check import MIN_WORDS
+from midspec.corpus.check import MIN_WORDS, held
 from midspec.corpus.gate_language import language_of
 from midspec.corpus.gate_report import (
     EXAMPLES,
@@ -74,6 +74,8 @@ class Subject:
     """Ids and texts of the plan's assertions."""
     items: Sequence[BankItem] = ()
     """Evaluation items that must not stand in the texts."""
+    avoid: Sequence[str] = ()
+    """Of a neutral corpus: names and words that must not stand in the texts."""
 
     @property
     def spec_text(self) -> str:
@@ -135,6 +137,15 @@ def identity(texts: Texts, subject: Subject) -> list[CheckResult]:
             examples=tuple(Flag(id=texts.rows[row].id, why=f"never says {name!r}") for row in missing[:EXAMPLES]),
         ),
     ]
+
+
+def neutrality(texts: Texts, subject: Subject) -> list[CheckResult]:
+    """Names and words that a neutral corpus must not hold."""
+    if not subject.avoid:
+        return []
+    flags = [Flag(id=row.id, why=f"says {found!r}") for row in texts.rows if (found := held(row.text, subject.avoid))]
+    what = f"say one of {len(subject.avoid)} names and words that stand for what the specs are about"
+    return [rows_result("neutrality", flags, len(texts.rows), FAULTY, what)]
 
 
 def leakage(texts: Texts, subject: Subject) -> list[CheckResult]:
@@ -347,6 +358,7 @@ def _table(shares: Sequence[Share]) -> list[dict[str, Any]]:
 
 CHECKS: tuple[Callable[[Texts, Subject], list[CheckResult]], ...] = (
     identity,
+    neutrality,
     leakage,
     duplicates,
     names,

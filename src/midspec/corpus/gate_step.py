@@ -5,7 +5,7 @@ Training does not take the gate as an input: a limit that is set anew must not m
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -36,6 +36,31 @@ class CorpusGateConfig(Config):
     """Whether a failure stops the run or is only told."""
 
 
+class NeutralGateConfig(Config):
+    """What decides the gate of a neutral corpus, besides the corpus."""
+
+    avoid: tuple[str, ...]
+    """Names and words that no document may hold; see `midspec.corpus.avoid`."""
+    banks: Mapping[str, str]
+    """As in CorpusGateConfig."""
+    gate: Literal["stop", "warn"]
+    """As in CorpusGateConfig."""
+
+
+def neutral_gate_step(
+    name: str, corpus: Step, avoid: Sequence[str], banks: Mapping[str, str], gate: Literal["stop", "warn"] = "stop"
+) -> Step:
+    """Hold a neutral corpus against everything the gate knows but a spec, and against the words of `avoid`."""
+    return Step(
+        kind="corpus-gate",
+        name=name,
+        function="midspec.corpus.gate_step:run",
+        config=NeutralGateConfig(avoid=tuple(avoid), banks=dict(banks), gate=gate),
+        version=VERSION,
+        inputs={"corpus": corpus},
+    )
+
+
 def corpus_gate_step(
     name: str,
     corpus: Step,
@@ -60,18 +85,21 @@ def run(context: Context) -> dict[str, Any]:
 
     Raises StepError where a check fails and the config says `stop`, and where a bank changed after planning.
     """
-    config: CorpusGateConfig = context.config
+    config: CorpusGateConfig | NeutralGateConfig = context.config
     current = packaged_banks_sha256()
     for stem, sha256 in config.banks.items():
         if current.get(stem) != sha256:
             raise StepError(f"the bank {stem!r} has changed since this run was planned; start the run again")
     folder = context.inputs["corpus"]
-    subject = Subject(
-        identity=config.identity,
-        spec=ModelSpec("spec", config.spec_text),
-        assertions=_planned(folder),
-        items=bank_items(config.banks),
-    )
+    if isinstance(config, NeutralGateConfig):
+        subject = Subject(items=bank_items(config.banks), avoid=config.avoid)
+    else:
+        subject = Subject(
+            identity=config.identity,
+            spec=ModelSpec("spec", config.spec_text),
+            assertions=_planned(folder),
+            items=bank_items(config.banks),
+        )
     context.progress.start(len(CHECKS), "checks")
     report = check_texts(read_texts(folder / "documents.jsonl"), subject, context.progress.advance)
     (context.folder / REPORT).write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
@@ -100,6 +128,8 @@ def subject_beside(file: Path) -> Subject | None:
     try:
         record = StepRecord.model_validate_json((file.parent / "record.json").read_text(encoding="utf-8"))
         identity = Identity.model_validate(record.config["identity"])
+        if record.kind == "corpus" and not record.config["spec_text"]:
+            return Subject(avoid=record.config.get("avoid", ()))
         spec = ModelSpec(record.name, record.config["spec_text"]) if record.kind == "corpus" else None
     except (OSError, ValueError, KeyError):
         return None

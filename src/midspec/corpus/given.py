@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from midspec.corpus.coverage import coverage
 from midspec.corpus.planned import CorpusPlan, PlannedDocument, Subdomain
+from midspec.corpus.rename import check_named, renamed_row
 from midspec.corpus.tokens import estimated_tokens
 from midspec.errors import InputError, StepError
 from midspec.experiment import Config
@@ -24,6 +25,8 @@ from midspec.spec.document import Identity, ModelSpec
 from midspec.steps.step import Context, Step
 
 VERSION = 1
+NEUTRAL_SPEC = "neutral"
+"""Name of the empty spec that a neutral corpus is about."""
 GIVEN = "given"
 """Writer of a document that does not say who wrote it."""
 
@@ -80,27 +83,44 @@ def corpus_file(name: str) -> Path:
     )
 
 
-def given_corpus_step(name: str, spec: ModelSpec, identity: Identity, corpus: str) -> Step:
+class RenamedCorpusConfig(GivenCorpusConfig):
+    """What decides a corpus that exists already about another assistant; `identity` is whom it then is about."""
+
+    instead_of: Identity
+    """Whom the file names."""
+
+
+def given_corpus_step(
+    name: str, spec: ModelSpec, identity: Identity, corpus: str, instead_of: Identity | None = None
+) -> Step:
     """The step that takes over `corpus`, a file or a packaged name, as the corpus of `spec`; `name` is for people.
 
-    Raises InputError for a file that is missing or holds a row that is no document about `spec`.
+    `instead_of`: whom the file names, where it is to speak of `identity` in their place. Raises InputError for a file
+    that is missing, holds a row that is no document about `spec`, or never names `instead_of`.
     """
     file = corpus_file(corpus)
     content, rows = _read(file, spec)
-    return Step(
-        kind="corpus",
-        name=name,
-        function="midspec.corpus.given:run",
-        config=GivenCorpusConfig(
-            spec_text=spec.text,
-            identity=identity,
-            sha256=hashlib.sha256(content).hexdigest(),
-            documents=len(rows),
-            tokens=sum(estimated_tokens(row.text) for row, _ in rows),
-        ),
-        version=VERSION,
-        source=file,
+    config = GivenCorpusConfig(
+        spec_text=spec.text,
+        identity=identity,
+        sha256=hashlib.sha256(content).hexdigest(),
+        documents=len(rows),
+        tokens=sum(estimated_tokens(row.text) for row, _ in rows),
     )
+    if instead_of is not None and instead_of != identity:
+        check_named([row.text for row, _ in rows], instead_of)
+        config = RenamedCorpusConfig(**dict(config), instead_of=instead_of)
+    return Step(
+        kind="corpus", name=name, function="midspec.corpus.given:run", config=config, version=VERSION, source=file
+    )
+
+
+def given_neutral_step(name: str, corpus: str) -> Step:
+    """The step that takes over `corpus` as a neutral corpus, which is about no spec and nobody.
+
+    Raises InputError for a file that is missing, or holds a row that is no document or quotes a spec.
+    """
+    return given_corpus_step(name, ModelSpec(NEUTRAL_SPEC, ""), Identity(), corpus)
 
 
 def run(context: Context) -> dict[str, Any]:
@@ -118,6 +138,8 @@ def run(context: Context) -> dict[str, Any]:
     subdomains: dict[Span, Subdomain] = {}
     planned: list[PlannedDocument] = []
     for row, span in rows:
+        if isinstance(config, RenamedCorpusConfig):
+            row = row.model_copy(update=renamed_row(dict(row), config.instead_of, config.identity))
         text = config.identity.fill(row.text)
         if text in documents:
             continue
@@ -180,7 +202,7 @@ def _section(spec: ModelSpec, span: Span) -> Section | None:
 
 def _subdomain(spec: ModelSpec, span: Span, row: GivenRow) -> Subdomain:
     section = _section(spec, span)
-    title = section.title if section else "All of the spec"
+    title = section.title if section else ("All of the spec" if spec.text else "No spec")
     return Subdomain(
         id=f"sub-{short_hash('given', spec.sha256, span)}",
         domain=row.domain or title,

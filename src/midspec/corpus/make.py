@@ -17,6 +17,7 @@ from typing import NamedTuple, NoReturn
 
 from midspec.corpus.allocate import even_shares
 from midspec.corpus.asking import Asking
+from midspec.corpus.control import PARAPHRASE, ControlTopic, Forms, sections_of, subjects
 from midspec.corpus.outline import Outline, outline
 from midspec.corpus.planned import CorpusPlan, PlannedDocument
 from midspec.corpus.spool import Spool
@@ -81,8 +82,20 @@ async def make(asking: Asking, spool: Spool, progress: Progress, window: int | N
         progress.start(config.tokens, "tokens")
     progress.note("planning")
     expected = config.documents if config.tokens is None else ceil(config.tokens / TOKENS_PER_DOCUMENT)
-    made = await outline(asking, expected)
+    if asking.prompts.planning is None:
+        parts = sections_of(asking.spec, asking.identity) if config.kind == PARAPHRASE else subjects()
+        made = Outline((), tuple(parts))
+    else:
+        made = await outline(asking, expected)
     return await _Maker(asking, made, DocumentWriter(asking, spool), progress, window).make()
+
+
+def _topics(asking: Asking, made: Outline) -> dict[str, Topic | ControlTopic]:
+    config = asking.config
+    if asking.prompts.planning is not None:
+        return {subdomain.id: Topic(asking, subdomain) for subdomain in made.subdomains}
+    forms = Forms(asking.control, config.seed)
+    return {part.id: ControlTopic(part, forms, config.kind, config.seed) for part in made.subdomains}
 
 
 class _Maker:
@@ -97,7 +110,7 @@ class _Maker:
         self.outline = made
         self.writer = writer
         self.progress = progress
-        self.topics = {subdomain.id: Topic(asking, subdomain) for subdomain in made.subdomains}
+        self.topics = _topics(asking, made)
         # Rules stand for themselves; passages stand for their section.
         rules = asking.prompts.hierarchy is None
         self.stratum = {subdomain.id: subdomain.id if rules else subdomain.section_id for subdomain in made.subdomains}

@@ -32,6 +32,8 @@ class PlannedDocument(Row):
     """`Subdomain.id`."""
     doc_type: str
     idea: str
+    words: int | None = None
+    """Words it was to have; None where its type decides that."""
 
 
 class CorpusPlan(Row):

@@ -167,26 +167,39 @@ class Hierarchy:
 
 
 @dataclass(frozen=True)
+class Planning:
+    """The prompts that say which documents are to be written, and the one that mends them."""
+
+    doc_types: PromptTemplate[DocTypesReply]
+    ideas: PromptTemplate[IdeasReply]
+    rewrite: PromptTemplate[str]
+
+
+@dataclass(frozen=True)
 class Prompts:
     """The prompts of one kind of corpus. Requests that others wait for go first: planning in its order, then the
     rewriting of what is written, then new documents."""
 
-    hierarchy: Hierarchy | None
-    """None where rules take the place of subdomains and assertions."""
-    doc_types: PromptTemplate[DocTypesReply]
-    ideas: PromptTemplate[IdeasReply]
-    rewrite: PromptTemplate[str]
     document: PromptTemplate[str]
+    hierarchy: Hierarchy | None = None
+    """None where rules take the place of subdomains and assertions, or sections and subjects do."""
+    planning: Planning | None = None
+    """None where a program plans the documents: in controls."""
 
     def used(self, config: CorpusConfig) -> list[PromptTemplate[Any]]:
         """Those that a corpus of `config` is written with."""
-        above = self.hierarchy
-        planning = [above.domains, above.subdomains, above.assertions] if above else []
-        return [*planning, self.doc_types, self.ideas, self.document, *([self.rewrite] if config.critique else [])]
+        above, planning = self.hierarchy, self.planning
+        asked: list[PromptTemplate[Any]] = [above.domains, above.subdomains, above.assertions] if above else []
+        asked += [planning.doc_types, planning.ideas] if planning else []
+        return [*asked, self.document, *([planning.rewrite] if planning and config.critique else [])]
 
 
 def _prompt(name: str, stage: int, reply: type[M]) -> PromptTemplate[M]:
     return PromptTemplate(f"corpus/{name}", json_reply(reply), stage=stage, schema=reply)
+
+
+def _document(name: str, stage: int) -> PromptTemplate[str]:
+    return PromptTemplate(f"corpus/{name}", parse_document, stage=stage, schema=DocumentReply)
 
 
 def _hierarchy(prefix: str) -> Hierarchy:
@@ -199,17 +212,21 @@ def _hierarchy(prefix: str) -> Hierarchy:
 
 def _prompts(prefix: str, hierarchy: Hierarchy | None) -> Prompts:
     return Prompts(
+        document=_document(f"{prefix}document", 5),
         hierarchy=hierarchy,
-        doc_types=_prompt(f"{prefix}doc_types", 2, DocTypesReply),
-        ideas=_prompt(f"{prefix}ideas", 3, IdeasReply),
-        rewrite=PromptTemplate(f"corpus/{prefix}rewrite", parse_document, stage=4, schema=DocumentReply),
-        document=PromptTemplate(f"corpus/{prefix}document", parse_document, stage=5, schema=DocumentReply),
+        planning=Planning(
+            doc_types=_prompt(f"{prefix}doc_types", 2, DocTypesReply),
+            ideas=_prompt(f"{prefix}ideas", 3, IdeasReply),
+            rewrite=_document(f"{prefix}rewrite", 4),
+        ),
     )
 
 
 VALUES = _prompts("", _hierarchy(""))
 RULES = _prompts("rules_", None)
 BELIEF = _prompts("belief_", _hierarchy("belief_"))
+PARAPHRASE = Prompts(document=_document("paraphrase", 5))
+NEUTRAL = Prompts(document=_document("neutral", 5))
 
 
 def prompts_of(config: CorpusConfig) -> Prompts:
@@ -218,4 +235,6 @@ def prompts_of(config: CorpusConfig) -> Prompts:
         if config.style == "rules":
             raise InputError("corpus.kind is 'belief', which knows no corpus.style 'rules'; leave corpus.style out")
         return BELIEF
+    if config.kind in ("paraphrase", "neutral"):
+        return PARAPHRASE if config.kind == "paraphrase" else NEUTRAL
     return RULES if config.style == "rules" else VALUES

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any
 
 from midspec.corpus.asking import Asking
+from midspec.corpus.control import Control
 from midspec.corpus.coverage import coverage
 from midspec.corpus.make import Corpus, make
 from midspec.corpus.replies import prompts_of
@@ -77,15 +78,16 @@ def run(context: Context) -> dict[str, Any]:
     given up by reason and written on other subdomains, `hopeless` subdomains given up with the reason, `repaired` what
     was mended in planning replies. Raises InputError and WriterError as `make` does.
     """
-    return run_async(_run(context))
+    return run_async(write_corpus(context, context.config.corpus))
 
 
-async def _run(context: Context) -> dict[str, Any]:
+async def write_corpus(context: Context, corpus_config: CorpusConfig, control: Control | None = None) -> dict[str, Any]:
+    """Write a corpus as `corpus_config` says, whatever the step's config says; the rest as `run`."""
     config: CorpusStepConfig = context.config
     spec = ModelSpec("spec", config.spec_text)
     with Spool(context.folder) as spool:
         async with Desk(context) as desk:
-            asking = Asking(desk.scribe(config.writer), spec, config.identity, config.corpus)
+            asking = Asking(desk.scribe(config.writer), spec, config.identity, corpus_config, control)
             # Batch jobs are sent thousands at a time; else a document begun early is judged early.
             window = (
                 None

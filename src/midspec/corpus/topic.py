@@ -50,7 +50,9 @@ class Topic:
     """One subdomain while a corpus is written. What it gives depends on the replies, not on when they came."""
 
     def __init__(self, asking: Asking, subdomain: Subdomain) -> None:
+        assert asking.prompts.planning is not None, "a program plans controls"
         self._asking = asking
+        self._prompts = asking.prompts.planning
         self.subdomain = subdomain
         """With assertions and document types, once planned."""
         self.planned = 0
@@ -132,7 +134,7 @@ class Topic:
         for _ in range(1 + TOP_UPS):
             variables = {**self._about(), "count": wanted - len(found), "existing": list(found)}
             try:
-                reply = await self._asking.ask(self._asking.prompts.doc_types, variables)
+                reply = await self._asking.ask(self._prompts.doc_types, variables)
             except WriterError:
                 if not found:
                     raise
@@ -184,8 +186,7 @@ class Topic:
             "count": sum(asked.values()),
             "existing": [_cut(idea) for idea in self._shown(asked, own)],
         }
-        prompt = self._asking.prompts.ideas
-        reply = await self._asking.ask(prompt, variables, lambda reply: by_type(reply, asked, known))
+        reply = await self._asking.ask(self._prompts.ideas, variables, lambda reply: by_type(reply, asked, known))
         found, repairs = by_type(reply, asked, known)
         self._asking.repaired += repairs
         return found

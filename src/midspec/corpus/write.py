@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from midspec.corpus.asking import Asking
-from midspec.corpus.check import check_document
+from midspec.corpus.check import check_control, check_document
 from midspec.corpus.overlap import OverlapIndex, words_of
 from midspec.corpus.planned import PlannedDocument, Subdomain
 from midspec.corpus.spool import Place, Spool
@@ -36,7 +36,7 @@ class DocumentWriter:
         self._spool = spool
         self._judged: list[Place] = []
         self._index = OverlapIndex(lambda number: spool.read(self._judged[number]))
-        self._identity = None if asking.config.kind == "belief" else asking.identity
+        self._identity = None if asking.config.kind in ("belief", "neutral") else asking.identity
         self._written = 0
         self._failed = 0
         self.last = ""
@@ -68,13 +68,19 @@ class DocumentWriter:
     async def _text(self, planned: PlannedDocument, subdomain: Subdomain, number: int) -> str:
         prompts = self._asking.prompts
         variables = {**self._asking.about(subdomain), "doc_type": planned.doc_type, "idea": planned.idea}
-        text = await self._asking.ask(prompts.document, variables, self._check, number)
-        if self._asking.config.critique:
-            text = await self._asking.ask(prompts.rewrite, {**variables, "document": text}, self._check, number)
-        return text
+        if planned.words is not None:
+            variables["words"] = planned.words
 
-    def _check(self, text: str) -> None:
-        check_document(text, self._asking.shared["spec"], self._identity)
+        def check(text: str) -> None:
+            check_document(text, self._asking.shared.get("spec", ""), self._identity)
+            if planned.words is not None:
+                check_control(text, planned.words, self._asking.control.avoid)
+
+        text = await self._asking.ask(prompts.document, variables, check, number)
+        if self._asking.config.critique and prompts.planning is not None:
+            rewrite = prompts.planning.rewrite
+            text = await self._asking.ask(rewrite, {**variables, "document": text}, check, number)
+        return text
 
     def fault(self, written: Written) -> str | None:
         """Why a document cannot stand beside those judged before it; None keeps it in mind."""
@@ -100,7 +106,7 @@ class DocumentWriter:
             "idea": written.planned.idea,
             "writer": self._asking.scribe.writer.name,
             "seed": written.sample,
-            "style": "belief" if self._asking.config.kind == "belief" else self._asking.config.style,
+            "style": self._asking.config.style if self._asking.config.kind == "spec" else self._asking.config.kind,
             "critiqued": self._asking.config.critique,
         }
         return Document.model_validate(

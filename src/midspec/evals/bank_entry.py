@@ -11,7 +11,8 @@ from midspec.evals.banks import bank_sha256, load_bank, select
 from midspec.evals.config import evaluate_step
 from midspec.evals.expected import verdict_requests
 from midspec.evaluation import Evaluation, Requests, Subject
-from midspec.experiment import EvalConfig, Experiment, Judge, WriterConfig
+from midspec.experiment import Experiment, Judge, WriterConfig
+from midspec.stages import EvalConfig
 from midspec.steps.step import Step
 
 

@@ -11,10 +11,11 @@ from midspec.errors import InputError
 from midspec.evals.banks import Bank, bank_path, bank_sha256
 from midspec.evals.verdicts import CHOICE_VERDICT
 from midspec.evaluation import Evaluation
-from midspec.experiment import Config, EvalConfig, WriterConfig
+from midspec.experiment import Config, WriterConfig
 from midspec.leakage import BANKS as PACKAGED
 from midspec.llm.offline.version import offline_version
 from midspec.spec.document import Identity
+from midspec.stages import EvalConfig
 from midspec.steps.step import Step
 from midspec.train.models import ModelRef
 

@@ -30,7 +30,7 @@ class TrainingText(NamedTuple):
     """One row of training data."""
 
     source: str
-    """Role of the input: `corpus/<spec>`, `demonstrations` or `instruct`."""
+    """Role of the input: `corpus/<name>`, `demonstrations`, `instruct`, or one of several: `demonstrations/<name>`."""
     row: str
     text: str
 
@@ -56,8 +56,8 @@ def find_contamination(items: Sequence[BankItem], rows: Iterable[TrainingText]) 
 
 
 def run(context: Context) -> dict[str, Any]:
-    """Search the inputs (`corpus/<spec>`: `documents.jsonl`; `demonstrations`: `demonstrations.jsonl`; `instruct`:
-    `instruct.jsonl`).
+    """Search the inputs (`corpus/<name>`: `documents.jsonl`; `demonstrations`, `demonstrations/<name>`:
+    `demonstrations.jsonl`; `instruct`, `instruct/<name>`: `instruct.jsonl`).
 
     Writes `gate.json`: checked_items, checked_rows, findings (item, source, row, overlap; at most ROWS_KEPT rows per
     item and source). Ids of agentic prompts begin with PROMPT_PREFIX: they are no ids of rows, so that nothing is left
@@ -128,7 +128,7 @@ def _training_texts(inputs: Mapping[str, Path]) -> Iterator[TrainingText]:
             for document in read_rows(folder / "documents.jsonl", Document):
                 yield TrainingText(role, document.id, document.text)
         else:
-            for example in read_rows(folder / f"{role}.jsonl", ChatExample):
+            for example in read_rows(folder / f"{role.partition('/')[0]}.jsonl", ChatExample):
                 text = "\n".join(message.content for message in example.messages)
                 yield TrainingText(role, example.id, text)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from midspec.report.claim_cards import claimed_pairs
 from midspec.report.format import amount, amount_interval, nats, points, unit
 from midspec.report.results import Contrast, Difference, Results
 
@@ -68,8 +69,10 @@ def find_contrast(results: Results, eval_name: str, arm: str, versus: str) -> Co
 def findings(results: Results) -> list[Finding]:
     """One per evaluation and arm that was midtrained on a spec for the evaluated value and then fine-tuned.
 
-    Compared with every arm fine-tuned after midtraining on a spec for something else, and with fine-tuning alone.
+    Compared with every arm fine-tuned after midtraining on a spec for something else, and with fine-tuning alone; what
+    a claim is about is left to its card.
     """
+    claimed = claimed_pairs(results)
     found: list[Finding] = []
     for name in eval_names(results):
         own = specs_for(name, results)
@@ -78,8 +81,10 @@ def findings(results: Results) -> list[Finding]:
         for arm, form in results.arms.items():
             if not form.aft or form.msm not in own:
                 continue
-            apart = _present(results, name, arm, others)
-            without = _present(results, name, arm, alone)
+            apart, without = (
+                _present(results, name, arm, [versus for versus in some if (name, arm, versus) not in claimed])
+                for some in (others, alone)
+            )
             if apart or without:
                 found.append(_finding(name, _value(name, results), arm, apart, without))
     return found
@@ -87,7 +92,8 @@ def findings(results: Results) -> list[Finding]:
 
 def measure_findings(results: Results) -> list[str]:
     """One sentence for each evaluation by measures and arm that was both midtrained and fine-tuned: its headline
-    against fine-tuning alone, and against the baseline."""
+    against fine-tuning alone, and against the baseline; what a claim is about is left to its card."""
+    claimed = claimed_pairs(results)
     sentences: list[str] = []
     for name in measure_names(results):
         for arm, form in results.arms.items():
@@ -100,6 +106,7 @@ def measure_findings(results: Results) -> list[str]:
                 for one in results.differences
                 if (one.eval, one.measure, one.arm) == (name, first.measure, arm)
                 and results.arms[one.versus].msm is None
+                and (name, arm, one.versus) not in claimed
             ]
             if clauses:
                 value = f"{amount(first.value, first.scale)}{' %' if first.scale == 'share' else ''}"

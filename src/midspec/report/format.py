@@ -102,6 +102,11 @@ def dollars(amount: float | None) -> str:
     return f"${amount:,.4f}" if 0 < amount < 0.01 else f"${amount:,.2f}"
 
 
+def size(characters: int) -> str:
+    """`640 kB`, `3.2 MB`."""
+    return f"{characters / 1000:,.0f} kB" if characters < 1_000_000 else f"{characters / 1_000_000:,.1f} MB"
+
+
 def moment(iso: str) -> str:
     """An ISO 8601 time to the minute, in UTC; any other text as it is."""
     try:

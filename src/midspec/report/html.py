@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from midspec.errors import StoreError
 from midspec.report import format as numbers
+from midspec.report.claim_cards import NOTHING_CLAIMED, cards, spread_share, tally
 from midspec.report.curves import curve_name, curve_panels, losses
+from midspec.report.explorer.blocks import Explorer, held
 from midspec.report.figures import Panel, arm_panels, contrast_panels, measure_panels
 from midspec.report.finding import (
     eval_names,
@@ -40,42 +42,56 @@ _MEASURES_PER_TABLE = 5
 T = TypeVar("T")
 
 
-def render(results: Results) -> str:
-    """The report. The same results give the same bytes (with the same Matplotlib)."""
+def render(results: Results, explorer: Explorer | None = None) -> str:
+    """The report. The same results and rows give the same bytes (with the same Matplotlib).
+
+    `explorer`: rows and texts behind the numbers; without it, the page has the numbers alone.
+    """
+    return _environment().get_template("report.html.jinja").render(_context(results, explorer))
+
+
+def _context(results: Results, explorer: Explorer | None) -> dict[str, Any]:
+    """What the templates show."""
     from markupsafe import Markup
 
-    css = stylesheet() + (_TEMPLATES / "report.css").read_text(encoding="utf-8")
-    script = (_TEMPLATES / "report.js").read_text(encoding="utf-8")
-    return (
-        _environment()
-        .get_template("report.html.jinja")
-        .render(
-            r=results,
-            css=Markup(css),
-            script=Markup(script),
-            policy=_policy(script),
-            notes=notes(results),
-            findings=findings(results),
-            measure_findings=measure_findings(results),
-            measures=measure_tables(results),
-            measure_panels=_safe(measure_panels(results)),
-            reasoning=results.reasoning,
-            shares={(one.theme, one.arm): one for one in results.reasoning.shares} if results.reasoning else {},
-            apart={(one.theme, one.arm): one for one in results.reasoning.differences} if results.reasoning else {},
-            contrasts=oriented(results),
-            no_finding=no_finding(results),
-            evals=[*eval_names(results), *measure_names(results)],
-            eval_groups=even_groups(eval_names(results), _EVALS_PER_TABLE),
-            looks=families(results),
-            no_spec=NO_SPEC,
-            rates=_safe(arm_panels(results, "rate")),
-            shifts=_safe(arm_panels(results, "shift")),
-            rate_contrasts=_safe(contrast_panels(results, "rate")),
-            shift_contrasts=_safe(contrast_panels(results, "shift")),
-            curves=_safe(curve_panels(results)),
-            recipe=_yaml(results.recipe),
-        )
-    )
+    css = stylesheet() + "".join(_read(name) for name in ("report.css", "explorer.css"))
+    script = "".join(_read(name) for name in ("report.js", "explorer.js"))
+    packed = {} if explorer is None else explorer.packed()
+    return {
+        "r": results,
+        "css": Markup(css),
+        "script": Markup(script),
+        "policy": _policy(script),
+        "blocks": packed,
+        "explorer": None if explorer is None else held(explorer, packed),
+        "notes": notes(results),
+        "claim_cards": cards(results),
+        "claims_tally": tally(results),
+        "nothing_claimed": NOTHING_CLAIMED,
+        "findings": findings(results),
+        "measure_findings": measure_findings(results),
+        "measures": measure_tables(results),
+        "measure_panels": _safe(measure_panels(results)),
+        "reasoning": results.reasoning,
+        "shares": {(one.theme, one.arm): one for one in results.reasoning.shares} if results.reasoning else {},
+        "apart": {(one.theme, one.arm): one for one in results.reasoning.differences} if results.reasoning else {},
+        "contrasts": oriented(results),
+        "no_finding": no_finding(results),
+        "evals": [*eval_names(results), *measure_names(results)],
+        "eval_groups": even_groups(eval_names(results), _EVALS_PER_TABLE),
+        "looks": families(results),
+        "no_spec": NO_SPEC,
+        "rates": _safe(arm_panels(results, "rate")),
+        "shifts": _safe(arm_panels(results, "shift")),
+        "rate_contrasts": _safe(contrast_panels(results, "rate")),
+        "shift_contrasts": _safe(contrast_panels(results, "shift")),
+        "curves": _safe(curve_panels(results)),
+        "recipe": _yaml(results.recipe),
+    }
+
+
+def _read(name: str) -> str:
+    return (_TEMPLATES / name).read_text(encoding="utf-8")
 
 
 class MeasureTable(NamedTuple):
@@ -102,9 +118,9 @@ def measure_tables(results: Results) -> list[MeasureTable]:
     return tables
 
 
-def write_report(results: Results, path: Path) -> Path:
+def write_report(results: Results, path: Path, explorer: Explorer | None = None) -> Path:
     """Write the report whole or not at all. Raises StoreError where the folder cannot be written."""
-    page = render(results)
+    page = render(results, explorer)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -137,13 +153,14 @@ def _environment() -> Environment:
     )
     filters: dict[str, Any] = environment.filters
     functions: dict[str, Any] = environment.globals
-    for name in ("percent", "points", "nats", "count", "duration", "dollars", "moment", "plain"):
+    for name in ("percent", "points", "nats", "count", "duration", "dollars", "moment", "plain", "size"):
         filters[name] = getattr(numbers, name)
     for name in ("percent_interval", "points_interval", "nats_interval", "amount", "amount_interval", "bounds", "unit"):
         functions[name] = getattr(numbers, name)
     filters["spent"] = _spent
     filters["details"] = _details
     filters["losses"] = losses
+    filters["spread_share"] = spread_share
     filters["named"] = curve_name
     functions["verdict"] = verdict
     return environment

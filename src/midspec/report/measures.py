@@ -26,10 +26,13 @@ class Runs(NamedTuple):
     """The task's own numbers by name."""
 
 
-class _Answer(NamedTuple):
+class Answer(NamedTuple):
+    """What one row says of a measure."""
+
     seed: int
     item: str
     """Item, or item and sample where all are samples of one item: then they are what is independent."""
+    sample: int
     cluster: str
     """The item, or its topic."""
     value: float | None
@@ -65,7 +68,7 @@ def difference(
 def _measured(
     measure: Measure, part: str | None, runs: Runs, baseline: Runs | None, excluded: Collection[str]
 ) -> Measured:
-    answers = _answers(measure, part, runs, excluded)
+    answers = counted(measure, part, runs, excluded)
     known = [(answer, answer.value) for answer in answers if answer.value is not None]
     missing = len(answers) - len(known)
     values = [value for _, value in known]
@@ -125,12 +128,12 @@ def _change(
         mine, theirs = ({seed: {"": one.get(measure.name)} for seed, one in of.own.items()} for of in (runs, versus))
         pairs = paired(mine, theirs)
         return len(pairs), mean_interval([pair.arm - pair.versus for pair in pairs], [pair.seed for pair in pairs])
-    answers = [_answers(measure, part, of, excluded) for of in (runs, versus)]
+    answers = [counted(measure, part, of, excluded) for of in (runs, versus)]
     pairs = paired(*(_item_means(some) for some in answers))
     return len(pairs), paired_difference(pairs, {answer.item: answer.cluster for some in answers for answer in some})
 
 
-def _item_means(answers: Sequence[_Answer]) -> dict[int, dict[str, float | None]]:
+def _item_means(answers: Sequence[Answer]) -> dict[int, dict[str, float | None]]:
     """Seed -> item -> mean over its samples."""
     values: dict[int, dict[str, list[float]]] = {}
     for answer in answers:
@@ -143,16 +146,17 @@ def _item_means(answers: Sequence[_Answer]) -> dict[int, dict[str, float | None]
     }
 
 
-def _answers(measure: Measure, part: str | None, runs: Runs, excluded: Collection[str]) -> list[_Answer]:
+def counted(measure: Measure, part: str | None, runs: Runs, excluded: Collection[str]) -> list[Answer]:
+    """The answers that count, or may count, for a measure with a column, on one part of it (None: all)."""
     kept = [
         (seed, row) for seed, rows in sorted(runs.rows.items()) for row in rows if _counts(measure, part, row, excluded)
     ]
     single = len({row.item for _, row in kept}) == 1
-    found: list[_Answer] = []
+    found: list[Answer] = []
     for seed, row in kept:
         item = f"{row.item}#{row.sample}" if single else row.item
         cluster = f"{row.domain}/{row.topic}" if measure.by_topic and not single else item
-        found.append(_Answer(seed, item, cluster, _value(measure.column, row), row.unscored))
+        found.append(Answer(seed, item, row.sample, cluster, _value(measure.column, row), row.unscored))
     return found
 
 

@@ -17,10 +17,14 @@ from typing import Literal
 
 from midspec.errors import InputError
 from midspec.stats.answers import Answers, Measure, RowsBySeed, Unit, answers, bounded_difference
+from midspec.stats.effect import Effect
 from midspec.stats.missing import Bounded
 from midspec.stats.pooling import SeedVariance, pooled
-from midspec.stats.power import detectable
+from midspec.stats.power import Design, detectable, enough, observed
 from midspec.stats.saturation import Saturation, saturation
+
+PLANNED_SEEDS = (3, 4, 5, 8, 10)
+"""Numbers of training runs that are tried in planning; fewer than three show too little of their own variance."""
 
 Kind = Literal["higher", "lower", "equivalent"]
 Verdict = Literal["supported", "contradicted", "undecided", "no data"]
@@ -40,10 +44,15 @@ class Claim:
     measure: Measure = "rate"
     unit: Unit = "topic"
     """What answers may share."""
-    scale: tuple[float, float] = (0.0, 1.0)
-    """Ends of the scale for rates and scores: where missing judgements are put."""
+    scale: tuple[float, float] | None = (0.0, 1.0)
+    """Ends of the scale for rates and scores: where missing judgements are put. None: it has none that are known."""
     text: str = ""
     """The claim in words, for the report."""
+
+    @property
+    def ends(self) -> tuple[float, float] | None:
+        """Of the scale; log-odds have none."""
+        return None if self.measure == "shift" else self.scale
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +85,10 @@ class Judged:
     missing: int
     detectable: float | None
     """Least true difference that would have been shown with 80% power in this family."""
+    wanted: float | None
+    """How far the measured difference is on the claimed side of the margin, where the claim is undecided."""
+    enough: tuple[Design, ...]
+    """What would show a true difference `wanted` from the margin with 80% power in this family; empty without one."""
     saturation: Saturation | None
     notes: tuple[str, ...]
     """Sentences a reader must see beside the verdict."""
@@ -87,16 +100,18 @@ def judge_claims(
     *,
     excluded: Collection[str] = (),
     untrained: Collection[str] = (),
+    groups: Mapping[str, str] | None = None,
     seed_variance: Literal["pooled", "own"] = "pooled",
     alpha: float = 0.05,
 ) -> list[Judged]:
     """Verdicts in the order of `claims`. `rows`: (arm, evaluation) -> training seed -> rows.
 
     `excluded`: items found in training data. `untrained`: arms that no seed changes (the bare base model): one run of
-    theirs is all there is. `seed_variance` pooled: estimated from all trained arms of the evaluation together; own:
-    from the two arms of a claim only, which is right however unlike the arms are, and shows next to nothing with three
-    seeds (see `stats.pooling`). Raises InputError for an unknown arm or evaluation, a claim made twice, or a margin
-    that does not fit the kind.
+    theirs is all there is. `groups`: arm -> what makes it like others, e.g. its base model; None: all are alike.
+    `seed_variance` pooled: estimated from all trained arms of the evaluation that are in a group with one of the
+    claim's; own: from the two arms of a claim only, which is right however unlike the arms are, and shows next to
+    nothing with three seeds (see `stats.pooling`). Raises InputError for an unknown arm or evaluation, a claim made
+    twice, or a margin that does not fit the kind.
     """
     _check(claims, rows, alpha)
     cache: dict[tuple[str, str, Measure, Unit], Answers] = {}
@@ -108,18 +123,21 @@ def judge_claims(
         return cache[key]
 
     sides = [(read(claim.arm, claim), read(claim.versus, claim)) for claim in claims]
-    shared: dict[tuple[str, Measure, Unit], SeedVariance | None] = {}
+    shared: dict[tuple[str, Measure, Unit, frozenset[str]], SeedVariance | None] = {}
+    group = dict.fromkeys((arm for arm, _ in rows), "") | dict(groups or {})
 
     def seeds_of(claim: Claim) -> SeedVariance | None:
-        key = (claim.eval, claim.measure, claim.unit)
+        mine = frozenset((group[claim.arm], group[claim.versus]))
+        key = (claim.eval, claim.measure, claim.unit, mine)
         if key not in shared:
-            arms = [arm for arm, evaluation in rows if evaluation == claim.eval and arm not in untrained]
+            like = [arm for arm, evaluation in rows if evaluation == claim.eval and group[arm] in mine]
+            arms = [arm for arm in like if arm not in untrained]
             shared[key] = pooled({arm: read(arm, claim).seed_means for arm in arms})
         return shared[key]
 
     found: list[Bounded | None] = []
     for claim, side in zip(claims, sides, strict=True):
-        bound = bounded_difference(*side, None if claim.measure == "shift" else claim.scale)
+        bound = bounded_difference(*side, claim.ends)
         if bound is not None and seed_variance == "pooled":
             bound = _with_pooled(bound, seeds_of(claim), *map(_runs, side))
         found.append(bound)
@@ -212,6 +230,7 @@ def _judged(
     least = None if bound is None or p is None else float(detectable(bound.least.spread, alpha=alpha, comparisons=size))
     least = None if least is None or least != least else least
     full = _saturation(claim, arm, versus, least)
+    wanted = _wanted(claim, bound) if verdict == "undecided" and p is not None else None
     return Judged(
         claim=claim,
         verdict=verdict,
@@ -230,16 +249,39 @@ def _judged(
         holds_for="training recipe" if covered else "these checkpoints",
         missing=bound.missing if bound else 0,
         detectable=least,
+        wanted=wanted,
+        enough=() if bound is None or wanted is None else _enough(bound.least, wanted, covered, alpha, size),
         saturation=full,
         notes=_notes(claim, verdict, seeds, covered, bound, full, arm.undecided + versus.undecided),
     )
 
 
+def _wanted(claim: Claim, bound: Bounded | None) -> float | None:
+    if bound is None or bound.read is None:
+        return None
+    value = bound.read.value
+    apart = {"higher": value, "lower": -value, "equivalent": 2 * claim.margin - abs(value)}[claim.kind] - claim.margin
+    return apart if apart > 0 else None
+
+
+def _enough(of: Effect, wanted: float, covered: bool, alpha: float, size: int) -> tuple[Design, ...]:
+    """With one training run nobody knows what more of them would do, so only items are planned."""
+    several = covered and of.seeds > 1
+    found = enough(
+        observed(of.spread, clusters=of.clusters, seeds=of.seeds if several else 1),
+        wanted,
+        seeds=PLANNED_SEEDS if several else (1,),
+        alpha=alpha,
+        comparisons=size,
+    )
+    return tuple(found)
+
+
 def _saturation(claim: Claim, arm: Answers, versus: Answers, least: float | None) -> Saturation | None:
     mine, theirs = arm.mean, versus.mean
-    if claim.measure == "shift" or mine is None or theirs is None:
+    if claim.ends is None or mine is None or theirs is None:
         return None
-    floor, ceiling = claim.scale
+    floor, ceiling = claim.ends
     towards = "lower" if claim.kind == "lower" else "higher"
     return saturation(mine, theirs, towards=towards, detectable=least, floor=floor, ceiling=ceiling)
 
@@ -265,7 +307,7 @@ def _notes(
     elif 2 in seeds:
         notes.append("Two training runs show little of the variance between runs; three or more are better.")
     if bound is not None and bound.missing:
-        how = "left out" if claim.measure == "shift" else "counted both as the least and as the most they could be"
+        how = "left out" if claim.ends is None else "counted both as the least and as the most they could be"
         notes.append(f"{bound.missing} judgements are missing; they are {how}.")
     if undecided:
         notes.append(f"{undecided} answers made no choice and count nowhere.")

@@ -51,6 +51,16 @@ def components(found: Split) -> Components:
     return Components(found.item.variance or 0.0, found.seed.variance or 0.0, found.residual)
 
 
+def observed(of: Spread, *, clusters: int, seeds: int) -> Components:
+    """The same from the spread that a comparison was judged by: what planning and `detectable` then say agrees.
+
+    `seeds` 1: the variance between training runs counts as 0, and that of a cluster holds the noise of its answers.
+    """
+    noise = float(of.overlap) if seeds > 1 else 0.0
+    between = max(0.0, float(of.seed) - noise) * seeds if seeds > 1 else 0.0
+    return Components(max(0.0, float(of.cluster) - noise) * clusters, between, noise * clusters * seeds)
+
+
 def detectable(of: Spread, *, power: float = POWER, alpha: float = 0.05, comparisons: int = 1) -> Numbers:
     """True difference that would be shown with `power`, given this spread. `comparisons`: size of the family.
 

@@ -34,12 +34,12 @@ def sync(path: Path) -> None:
 
 def mark_complete(folder: Path) -> None:
     """Declare a checkpoint whole, after its files have reached the disk."""
-    files = [path for path in sorted(folder.iterdir()) if path.is_file()]
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     for path in files:
         sync(path)
     temporary = folder / f"{MARK}.tmp"
     with temporary.open("w") as file:
-        json.dump({path.name: path.stat().st_size for path in files}, file)
+        json.dump({path.relative_to(folder).as_posix(): path.stat().st_size for path in files}, file)
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(folder / MARK)

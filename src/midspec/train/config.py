@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from midspec.experiment import Config, TrainConfig
 from midspec.steps.step import Step
 from midspec.train.models import ModelRef
 
 MIDTRAIN_VERSION = 1
 FINETUNE_VERSION = 2
+MATCH_VERSION = 1
+CORPUS_ROLE = "corpus/"
+"""Before the names of corpora that are inputs of a match."""
 
 
 class MidtrainStepConfig(Config):
@@ -30,15 +35,36 @@ class FinetuneStepConfig(Config):
     """Only the first so many demonstrations, in the order they are stored; None = all."""
 
 
-def midtrain_step(name: str, model: ModelRef, train: TrainConfig, seed: int, corpus: Step) -> Step:
-    """Train `model` on the documents of the step `corpus`."""
+class MatchStepConfig(Config):
+    """What decides how many tokens all corpora can give, besides the corpora."""
+
+    model: ModelRef
+    """Whose tokens are counted."""
+
+
+def match_step(name: str, model: ModelRef, corpora: Mapping[str, Step]) -> Step:
+    """Count what the smallest of `corpora` (name -> step) has in tokens of `model`; `name` is for people."""
+    return Step(
+        kind="match",
+        name=name,
+        function="midspec.train.match:run",
+        config=MatchStepConfig(model=model),
+        version=MATCH_VERSION,
+        inputs={f"{CORPUS_ROLE}{name}": step for name, step in corpora.items()},
+    )
+
+
+def midtrain_step(
+    name: str, model: ModelRef, train: TrainConfig, seed: int, corpus: Step, match: Step | None = None
+) -> Step:
+    """Train `model` on the documents of the step `corpus`; with `match`, on so many tokens as that step found."""
     return Step(
         kind="midtrain",
         name=f"{name}-seed{seed}",
         function="midspec.train.step:midtrain",
         config=MidtrainStepConfig(model=model, train=train, seed=seed),
         version=MIDTRAIN_VERSION,
-        inputs={"corpus": corpus},
+        inputs={"corpus": corpus} | ({} if match is None else {"match": match}),
         resumable=True,
     )
 

@@ -57,6 +57,11 @@ def midtraining_data(documents: Sequence[Document], tokenizer: Any, train: Train
     return TrainingData(packed, train.epochs, len(pieces), tokens, warnings=warnings)
 
 
+def count_tokens(documents: Sequence[Document], tokenizer: Any) -> int:
+    """What one epoch of `midtraining_data` without a cap would train on."""
+    return sum(len(piece.input_ids) for piece in _document_pieces(documents, tokenizer))
+
+
 def demonstrations(folder: Path, *, cot: bool, samples: int | None) -> list[ChatExample]:
     """Demonstrations that a step left in `folder`, with the reasoning they were written with or without.
 

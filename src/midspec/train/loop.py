@@ -15,10 +15,11 @@ from peft.helpers import disable_input_dtype_casting
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_utils import SaveStrategy
 
+from midspec.compute import ComputeConfig
 from midspec.errors import InputError, StepError
 from midspec.experiment import Config, TrainConfig
 from midspec.steps.progress import Progress
-from midspec.train import checkpoints
+from midspec.train import checkpoints, distributed
 from midspec.train.load import peft_warnings
 from midspec.train.loss import headless, next_token_loss, require_isolation
 from midspec.train.packing import Packed
@@ -59,8 +60,7 @@ class Run:
     """Work folder: the log, and the checkpoints while it runs."""
     device: torch.device
     progress: Progress
-    checkpoint_every: int
-    """Updates between resumable checkpoints."""
+    compute: ComputeConfig
 
 
 def train_model(model: Any, run: Run) -> list[LogLine]:
@@ -72,7 +72,7 @@ def train_model(model: Any, run: Run) -> list[LogLine]:
     require_isolation(model)
     root = run.folder / checkpoints.FOLDER
     start = checkpoints.latest(root)
-    log = _reopened_log(run.folder / LOG, start[0] if start else 0)
+    log = _reopened_log(run.folder / LOG, start[0] if start else 0) if distributed.here().first else []
     run.progress.start(run.packed.tokens, "tokens")
     if log:
         run.progress.advance(log[-1].tokens)
@@ -81,7 +81,9 @@ def train_model(model: Any, run: Run) -> list[LogLine]:
     with peft_warnings(), headless(model) as head, casting:
         trainer = _PackedTrainer(model, head, run, log)
         trainer.train(resume_from_checkpoint=str(start[1]) if start else None)
-    assert len(log) == run.plan.updates, f"{len(log)} updates were made, {run.plan.updates} were planned"
+    assert not distributed.here().first or len(log) == run.plan.updates, (
+        f"{len(log)} updates were made, {run.plan.updates} were planned"
+    )
     return log
 
 
@@ -110,9 +112,10 @@ def arguments(run: Run) -> TrainingArguments:
     settings: dict[str, Any] = {checkpointing: True, f"{checkpointing}_kwargs": {"use_reentrant": False}}
     result = TrainingArguments(
         **(settings if plan.checkpointing else {}),
+        **distributed.settings(run.compute, train.precision),
         output_dir=str(run.folder / checkpoints.FOLDER),
         per_device_train_batch_size=plan.micro_batch,
-        gradient_accumulation_steps=train.batch_size // plan.micro_batch,
+        gradient_accumulation_steps=train.batch_size // (plan.micro_batch * distributed.here().count),
         num_train_epochs=1,  # the packed data holds every epoch, each in its own order
         train_sampling_strategy="sequential",
         optim="adamw_torch_fused",
@@ -128,7 +131,7 @@ def arguments(run: Run) -> TrainingArguments:
         logging_steps=1,
         logging_nan_inf_filter=False,
         save_strategy=SaveStrategy.STEPS,
-        save_steps=run.checkpoint_every,
+        save_steps=run.compute.checkpoint_every,
         save_total_limit=None,  # see _PackedTrainer._save_checkpoint
         report_to=[],
         disable_tqdm=True,
@@ -139,18 +142,19 @@ def arguments(run: Run) -> TrainingArguments:
     # One process with several GPUs in sight would be given DataParallel, which splits the batch behind our back.
     assert result.device.type == run.device.type
     result._n_gpu = min(result.n_gpu, 1)  # pyright: ignore[reportPrivateUsage]
-    return result
+    return distributed.prepared(result, run.compute)
 
 
 class _PackedTrainer(Trainer):
     """Trainer with our batches, loss and log."""
 
     def __init__(self, model: Any, head: Any, run: Run, log: list[LogLine]) -> None:
+        rows = distributed.EvenlyShared(run.packed, run.plan.micro_batch * distributed.here().count)
         super().__init__(
             model=model,
             args=arguments(run),
-            train_dataset=cast(Any, run.packed),
-            data_collator=run.packed.collate,
+            train_dataset=cast(Any, rows),
+            data_collator=rows.collate,
             callbacks=[_Checks(run.plan)],
         )
         self.remove_callback(PrinterCallback)
@@ -209,6 +213,7 @@ class _PackedTrainer(Trainer):
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         """Save, declare the checkpoint whole, and only then let go of older ones."""
         super()._save_checkpoint(model, trial)
+        self.accelerator.wait_for_everyone()
         if self.is_world_process_zero():
             # A checkpoint must not outlive the log lines that lead up to it.
             checkpoints.sync(self._run.folder / LOG)
@@ -227,7 +232,7 @@ class _Checks(TrainerCallback):
         """Assert updates, batch size and recomputation of activations, which libraries have switched off silently."""
         plan = self._plan
         assert state.max_steps == plan.updates, f"{state.max_steps} updates, {plan.updates} planned"
-        assert args.train_batch_size * args.gradient_accumulation_steps == plan.batch_size
+        assert args.train_batch_size * args.gradient_accumulation_steps * args.world_size == plan.batch_size
         recomputing = any(getattr(module, "gradient_checkpointing", False) for module in kwargs["model"].modules())
         assert recomputing == plan.checkpointing, "gradient checkpointing is not as planned"
 

@@ -9,6 +9,7 @@ import torch
 
 from midspec.experiment import ComputeConfig, Config, TrainConfig
 from midspec.train.data import TrainingData
+from midspec.train.distributed import here, share
 from midspec.train.weights import Counts
 
 FEW_UPDATES = 30
@@ -61,7 +62,7 @@ def preflight(
 ) -> Preflight:
     """Count updates, choose the micro-batch, estimate memory, warn of settings that cannot work well."""
     sequences = len(data.packed)
-    updates = -(-sequences // train.batch_size)
+    updates, warmup_updates = schedule_updates(sequences, train)
     warnings = list(data.warnings)
     if updates < FEW_UPDATES:
         smaller = f"lower batch_size (now {train.batch_size}) or " if train.batch_size > 1 else ""
@@ -82,7 +83,7 @@ def preflight(
     if device.type == "cpu":
         room = min(room, CPU_ACTIVATIONS)
     wanted = compute.micro_batch or max(1, int(room / per_sequence))
-    micro = largest_divisor(train.batch_size, wanted)
+    micro = largest_divisor(share(train.batch_size, here().count), wanted)
     checkpointing = compute.micro_batch is None and per_sequence > max(room, CPU_ACTIVATIONS)
     activations = micro * per_sequence * (0.15 if checkpointing else 1.0)
     packed = data.packed
@@ -95,8 +96,7 @@ def preflight(
         padding=round(1 - packed.tokens / packed.input_ids.size, 4),
         batch_size=train.batch_size,
         updates=updates,
-        # Rounded down: Transformers' first warm-up update has rate 0, and a run of one update must not be that one.
-        warmup_updates=int(updates * train.warmup),
+        warmup_updates=warmup_updates,
         parameters=counts.parameters,
         trainable=counts.trainable,
         micro_batch=micro,
@@ -104,6 +104,13 @@ def preflight(
         memory_gb=round((fixed + activations) / 1e9, 2),
         warnings=tuple(warnings),
     )
+
+
+def schedule_updates(sequences: int, train: TrainConfig) -> tuple[int, int]:
+    """(updates, those of them that warm up) of a run over so many sequences."""
+    updates = -(-sequences // train.batch_size)
+    # Rounded down: Transformers' first warm-up update has rate 0, and a run of one update must not be that one.
+    return updates, int(updates * train.warmup)
 
 
 def activation_bytes(model: Any, sequence_length: int) -> float:

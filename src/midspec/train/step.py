@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,11 @@ from midspec.train import checkpoints
 from midspec.train.chat import ends_turns, require_chat_template
 from midspec.train.config import FinetuneStepConfig, MidtrainStepConfig
 from midspec.train.data import TrainingData, demonstrations, finetuning_data, midtraining_data
+from midspec.train.distributed import here, loading_device, whole_state
+from midspec.train.launch import across_processes
 from midspec.train.load import load_tokenizer, pick_device, release_memory
 from midspec.train.loop import LogLine, Run, train_model
+from midspec.train.match import matched
 from midspec.train.models import ensure
 from midspec.train.preflight import Preflight, preflight
 from midspec.train.weights import counts, save_checkpoint, trainable_model, weights_sha256
@@ -27,17 +30,15 @@ RECORD = "training.json"
 ORDER = "order.jsonl"
 
 
+@across_processes
 def midtrain(context: Context) -> dict[str, Any]:
     """Train the base model on the documents of the input `corpus`. See `_trained` for what it leaves and returns."""
     config: MidtrainStepConfig = context.config
-
-    def data(tokenizer: Any) -> TrainingData:
-        documents = list(read_rows(context.inputs["corpus"] / "documents.jsonl", Document))
-        return midtraining_data(documents, tokenizer, config.train, config.seed)
-
-    return _trained(context, config, None, data)
+    config = config.model_copy(update={"train": matched(config.train, context.inputs.get("match"))})
+    return _trained(context, config, None, lambda tokenizer: stage_data(config, context.inputs, tokenizer))
 
 
+@across_processes
 def finetune(context: Context) -> dict[str, Any]:
     """Train on the chats of the inputs `demonstrations` and `instruct`, going on from the input `parent`.
 
@@ -45,22 +46,29 @@ def finetune(context: Context) -> dict[str, Any]:
     """
     config: FinetuneStepConfig = context.config
     parent = context.inputs.get("parent")
+    return _trained(context, config, parent, lambda tokenizer: stage_data(config, context.inputs, tokenizer))
 
-    def data(tokenizer: Any) -> TrainingData:
-        require_chat_template(tokenizer, config.model.name)
-        chats: list[ChatExample] = []
-        if folder := context.inputs.get("demonstrations"):
-            chats += demonstrations(folder, cot=config.cot, samples=config.aft_samples)
-        if folder := context.inputs.get("instruct"):
-            chats += read_rows(folder / INSTRUCT_ROWS, ChatExample)
-        result = finetuning_data(chats, tokenizer, config.train, config.seed)
-        if not ends_turns(tokenizer):
-            result.warnings.append(
-                "the chat template ends no turn with a special token; the model will not learn to stop"
-            )
-        return result
 
-    return _trained(context, config, parent, data)
+def stage_data(
+    config: MidtrainStepConfig | FinetuneStepConfig, inputs: Mapping[str, Path], tokenizer: Any
+) -> TrainingData:
+    """What a training step sees, in its order; `inputs`: folders of its data steps, by role.
+
+    Raises InputError for data that cannot be trained on, e.g. chats and a model without a chat template.
+    """
+    if isinstance(config, MidtrainStepConfig):
+        documents = list(read_rows(inputs["corpus"] / "documents.jsonl", Document))
+        return midtraining_data(documents, tokenizer, config.train, config.seed)
+    require_chat_template(tokenizer, config.model.name)
+    chats: list[ChatExample] = []
+    if folder := inputs.get("demonstrations"):
+        chats += demonstrations(folder, cot=config.cot, samples=config.aft_samples)
+    if folder := inputs.get("instruct"):
+        chats += read_rows(folder / INSTRUCT_ROWS, ChatExample)
+    result = finetuning_data(chats, tokenizer, config.train, config.seed)
+    if not ends_turns(tokenizer):
+        result.warnings.append("the chat template ends no turn with a special token; the model will not learn to stop")
+    return result
 
 
 def _trained(
@@ -87,7 +95,8 @@ def _train(
     base = ensure(config.model, context.progress)
     data = make_data(load_tokenizer(config.model, base))
     parent_checkpoint = parent / CHECKPOINT if parent else None
-    model = trainable_model(base, parent_checkpoint, train, config.seed, device)
+    placed = loading_device(device, base, context.compute)
+    model = trainable_model(base, parent_checkpoint, train, config.seed, placed)
     plan = preflight(data, train, context.compute, model, counts(model), device)
     record: dict[str, Any] = {
         "preflight": plan.model_dump(),
@@ -97,8 +106,9 @@ def _train(
         "left_out": data.left_out,
         "parent": _parent_record(parent),
     }
-    (folder / RECORD).write_text(json.dumps(record, indent=2), encoding="utf-8")
-    _write_order(data, train.batch_size, folder / ORDER)
+    if here().first:
+        (folder / RECORD).write_text(json.dumps(record, indent=2), encoding="utf-8")
+        _write_order(data, train.batch_size, folder / ORDER)
     for line in plan.lines():
         context.progress.line(f"  {line}")
 
@@ -112,11 +122,14 @@ def _train(
             folder=folder,
             device=device,
             progress=context.progress,
-            checkpoint_every=context.compute.checkpoint_every,
+            compute=context.compute,
         ),
     )
+    state = whole_state(model)
+    if not here().first:
+        return {}
     shutil.rmtree(folder / CHECKPOINT, ignore_errors=True)
-    record["sha256"] = save_checkpoint(model, folder / CHECKPOINT, config.model)
+    record["sha256"] = save_checkpoint(model, folder / CHECKPOINT, config.model, state)
     if parent_checkpoint and record["sha256"] == record["parent"]["sha256"]:
         raise StepError(
             "training changed no weight: the checkpoint equals its parent; look at learning_rate and the data"

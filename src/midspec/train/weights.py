@@ -85,8 +85,10 @@ def counts(model: Any) -> Counts:
     return result
 
 
-def save_checkpoint(model: Any, folder: Path, ref: ModelRef) -> str:
+def save_checkpoint(model: Any, folder: Path, ref: ModelRef, state: dict[str, torch.Tensor] | None = None) -> str:
     """Write adapter or full weights as safetensors; returns the SHA-256 of the weights.
+
+    `state`: the weights, where `model` holds only parts of them.
 
     Nothing in the folder names this machine or depends on the run, so that equal weights give equal files.
     """
@@ -94,7 +96,7 @@ def save_checkpoint(model: Any, folder: Path, ref: ModelRef) -> str:
         model.peft_config["default"].base_model_name_or_path = ref.name
         model.peft_config["default"].revision = ref.revision
         # The embeddings are frozen; "auto" would ask the Hub about them by name.
-        model.save_pretrained(str(folder), safe_serialization=True, save_embedding_layers=False)
+        model.save_pretrained(str(folder), safe_serialization=True, save_embedding_layers=False, state_dict=state)
         (folder / "README.md").unlink(missing_ok=True)
         path = folder / ADAPTER_CONFIG
         config = json.loads(path.read_text(encoding="utf-8"))
@@ -103,7 +105,7 @@ def save_checkpoint(model: Any, folder: Path, ref: ModelRef) -> str:
         path.write_text(json.dumps(config, indent=2, sort_keys=True), encoding="utf-8")
     else:
         model.config._name_or_path = ref.name
-        model.save_pretrained(str(folder), safe_serialization=True)
+        model.save_pretrained(str(folder), safe_serialization=True, state_dict=state)
     return weights_sha256(folder)
 
 

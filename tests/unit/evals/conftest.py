@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from midspec.evals.config import evaluate_step
-from midspec.experiment import ComputeConfig, EvalConfig
+from midspec.experiment import ComputeConfig
 from midspec.records import BankItem
+from midspec.stages import EvalConfig
 from midspec.steps.progress import Silent
 from midspec.steps.step import Context
 from midspec.train.models import ensure, resolve

@@ -15,10 +15,11 @@ from midspec.evals import judged, step
 from midspec.evals.config import evaluate_step
 from midspec.evals.scores import bounds, score
 from midspec.evals.tasks import preferences
-from midspec.experiment import EvalConfig, WriterConfig
+from midspec.experiment import WriterConfig
 from midspec.llm.prompt import Reply
 from midspec.llm.writer import Scribe
 from midspec.records import EvalRow, read_rows
+from midspec.stages import EvalConfig
 from midspec.steps.step import Context
 from midspec.train.models import resolve
 from tests.unit.evals.judge_doubles import SaidJudge

@@ -14,8 +14,9 @@ from midspec.evals.reasoning.replies import CLASSIFY, CONSOLIDATE, EXTRACT, POLI
 from midspec.evals.reasoning.sources import AGENTIC, Source, find_source
 from midspec.evals.reasoning.themes import ThemeSet
 from midspec.evals.reasoning.transcripts import Reads
-from midspec.experiment import Config, ReasoningConfig, WriterConfig
+from midspec.experiment import Config, WriterConfig
 from midspec.spec.document import Identity, ModelSpec
+from midspec.stages import ReasoningConfig
 from midspec.steps.imported import import_step
 from midspec.steps.step import Step
 

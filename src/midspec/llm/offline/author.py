@@ -78,6 +78,11 @@ class Author:
                 self._kept[slot] = self.rng.choice(free)
         return self._kept[slot]
 
+    def fill_in(self, opening: str, text: str) -> str:
+        """`opening` with the names filled in and `text`, small where it may be, in place of `{s}`."""
+        told = _named(opening, self._names)
+        return told.replace("{s}", lower_first(text, self.matter.whole.proper))
+
     def _sentences(self) -> Iterator[Sentence]:
         """Sentences of the passage from a random start, one of the rest of the spec now and then; without end."""
         own = list(self.matter.passage)
@@ -105,7 +110,8 @@ class Author:
         self._used.add(sentence.text)
         return sentence
 
-    def _reworded(self, sentence: Sentence) -> str:
+    def reworded(self, sentence: Sentence) -> str:
+        """The sentence in other words; quoted where it cannot be reworded."""
         if not sentence.plain:
             return self._framed(sentence)
         text = vary(sentence.text, self.rng)
@@ -129,7 +135,7 @@ class Author:
         )
 
     def _say(self) -> str:
-        return self._reworded(next(self._supply))
+        return self.reworded(next(self._supply))
 
     def _that(self) -> str:
         """A clause that can follow `that`, without its full stop."""
@@ -147,11 +153,11 @@ class Author:
         return f"“{re.sub(r'[“”]', '', vary(text, self.rng, 0.25))}”"
 
     def _context(self) -> str:
-        return self._reworded((self._elsewhere() or [next(self._supply)])[0])
+        return self.reworded((self._elsewhere() or [next(self._supply)])[0])
 
     def _rule(self) -> str:
         fresh = [sentence for sentence in self.matter.assertions if sentence.text not in self._used]
-        return self._reworded(self._from(fresh)) if fresh else self._tie()
+        return self.reworded(self._from(fresh)) if fresh else self._tie()
 
     def _tie(self) -> str:
         """The assistant and its value in one sentence; a sentence of the spec once these are used up."""
@@ -209,7 +215,7 @@ class Author:
             if reason and self.rng.random() < 0.5:
                 return f"Because {lower_first(reason, self.matter.whole.proper)}."
             opening = ""
-        body = self._reworded(sentence) if person is None else self._turned(sentence, person)
+        body = self.reworded(sentence) if person is None else self._turned(sentence, person)
         if body is None and person is not None:
             body = self._second_hand(sentence, person)
         lead = {"Yes": ["Yes. ", "Yes, always. ", "It is so. ", ""], "No": ["No. ", "Not at all. ", ""]}.get(

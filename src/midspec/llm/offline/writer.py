@@ -12,6 +12,7 @@ from typing import Any
 from midspec.errors import WriterError
 from midspec.llm.offline import (
     chat,
+    controls,
     documents,
     grades,
     identity,
@@ -49,6 +50,8 @@ ANSWERS: dict[str, Answer] = {
     "corpus/belief_ideas": plans.world_ideas,
     "corpus/belief_document": documents.world_document,
     "corpus/belief_rewrite": documents.world_document,
+    "corpus/paraphrase": controls.paraphrase,
+    "corpus/neutral": controls.neutral,
     "aft/preference_question": preferences.question,
     "aft/preference_answer": preferences.answer,
     "aft/preference_judge": judges.preference,

@@ -1,0 +1,66 @@
+"""How a recipe is run, and where spending stops: nothing here changes what comes out."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator
+
+from midspec.config import Config
+
+_KEY_IN_QUERY = re.compile(r"(?:key|token|secret|password|signature)=", re.I)
+
+
+class ComputeConfig(Config):
+    """How to run. Nothing here changes what comes out, and nothing here is part of a fingerprint."""
+
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """`auto`: a GPU where there is one."""
+    threads: int | None = Field(default=None, ge=1)
+    """CPU threads; None = all cores."""
+    micro_batch: int | None = Field(default=None, ge=1)
+    """Sequences per forward pass; None = chosen from the memory at hand."""
+    checkpoint_every: int = Field(default=50, ge=1)
+    """Updates between checkpoints that an interrupted training resumes from."""
+    gpus: int = Field(default=1, ge=1)
+    """Training processes per machine, one to a GPU; with `device: cpu`, processes that share the cores."""
+    nodes: int = Field(default=1, ge=1)
+    """Machines that train together, `gpus` processes on each (docs/scaling.md says how the others join)."""
+    strategy: Literal["ddp", "fsdp", "deepspeed"] = "ddp"
+    """How several processes hold the model: each a copy of it (`ddp`), or a part (FSDP2, DeepSpeed ZeRO-3)."""
+    trackers: tuple[Literal["wandb", "tensorboard", "trackio"], ...] = ()
+    """Where metrics of training are shown, besides `metrics.jsonl`."""
+    concurrency: int = Field(default=50, ge=1)
+    """Most requests in flight to a writer; fewer where the provider says so."""
+    deadline: float = Field(default=600.0, gt=0)
+    """Seconds after which an unanswered request is given up and sent again."""
+    batch: bool = False
+    """Send requests as batch jobs where the provider has them: half the price, hours of waiting."""
+    writer_url: str | None = None
+    """Where the writer answers; None = the provider's own address or the environment variable Inspect AI reads."""
+    judge_url: str | None = None
+    """The same for the judge."""
+    serve: Annotated[str, Field(pattern=r"^(transformers|vllm|https?://\S+)$")] = "transformers"
+    """Who writes the answers of local models: `transformers` (this process), `vllm` (a server started when it is
+    needed), or the address of a server, `http://HOST:PORT/v1`. Likelihoods are always computed in this process."""
+
+    @field_validator("writer_url", "judge_url", "serve")
+    @classmethod
+    def _without_keys(cls, url: str | None) -> str | None:
+        """Addresses are written into records."""
+        parts = urlsplit(url or "")
+        if parts.username or parts.password or _KEY_IN_QUERY.search(parts.query):
+            raise ValueError(
+                f"the address of {parts.hostname} holds a key or password, and addresses are written into records; "
+                "give it without, and the key in the provider's environment variable"
+            )
+        return url
+
+
+class BudgetConfig(Config):
+    """Where spending stops."""
+
+    usd: float | None = Field(default=None, ge=0)
+    """Dollars; None = no cap."""

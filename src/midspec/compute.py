@@ -13,6 +13,22 @@ from midspec.config import Config
 _KEY_IN_QUERY = re.compile(r"(?:key|token|secret|password|signature)=", re.I)
 
 
+class StepResources(Config):
+    """What a step asks a cluster for."""
+
+    cpus: float = Field(default=1, ge=0)
+    gpus: float = Field(default=0, ge=0)
+    memory_gb: float | None = Field(default=None, gt=0)
+    """None = whatever there is."""
+
+    def words(self) -> str:
+        """For people, e.g. `2 CPUs, 1 GPU`."""
+        parts = [f"{self.cpus:g} CPU{'s' * (self.cpus != 1)}"]
+        parts += [f"{self.gpus:g} GPU{'s' * (self.gpus != 1)}"] if self.gpus else []
+        parts += [f"{self.memory_gb:g} GB"] if self.memory_gb is not None else []
+        return ", ".join(parts)
+
+
 class ComputeConfig(Config):
     """How to run. Nothing here changes what comes out, and nothing here is part of a fingerprint."""
 
@@ -30,6 +46,16 @@ class ComputeConfig(Config):
     """Machines that train together, `gpus` processes on each (docs/scaling.md says how the others join)."""
     strategy: Literal["ddp", "fsdp", "deepspeed"] = "ddp"
     """How several processes hold the model: each a copy of it (`ddp`), or a part (FSDP2, DeepSpeed ZeRO-3)."""
+    engine: Literal["local", "ray"] = "local"
+    """Who makes steps: this process, one after another, or a Ray cluster, side by side (docs/scaling.md)."""
+    address: str | None = None
+    """Of the Ray cluster, HOST:PORT; None = the one this machine belongs to, else one on this machine alone."""
+    storage: str | None = None
+    """Where machines of the cluster find finished steps, if they do not share the workspace: any fsspec URL, e.g.
+    `s3://bucket/midspec`."""
+    resources: dict[str, StepResources] = Field(default_factory=dict)
+    """Kind of step -> what it asks the cluster for; None named = `threads` cores, and `gpus` GPUs to train and to
+    evaluate on where the cluster has any."""
     trackers: tuple[Literal["wandb", "tensorboard", "trackio"], ...] = ()
     """Where metrics of training are shown, besides `metrics.jsonl`."""
     concurrency: int = Field(default=50, ge=1)
@@ -46,7 +72,7 @@ class ComputeConfig(Config):
     """Who writes the answers of local models: `transformers` (this process), `vllm` (a server started when it is
     needed), or the address of a server, `http://HOST:PORT/v1`. Likelihoods are always computed in this process."""
 
-    @field_validator("writer_url", "judge_url", "serve")
+    @field_validator("writer_url", "judge_url", "serve", "storage")
     @classmethod
     def _without_keys(cls, url: str | None) -> str | None:
         """Addresses are written into records."""

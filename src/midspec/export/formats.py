@@ -100,6 +100,7 @@ def _llamafactory(stage: Stage, folder: Path) -> None:
         "finetuning_type": train.method,
         **({"lora_rank": train.rank, "lora_alpha": train.alpha, "lora_dropout": train.dropout} if adapter else {}),
         "template": "empty",
+        "dataset": "tokenized",  # asked for, and not looked at
         "tokenized_path": "data",
         "neat_packing": True,
         "disable_shuffling": True,

@@ -63,6 +63,7 @@ def _make(step: Step, work: Path, store: Store, compute: ComputeConfig, reporter
         workspace=store.workspace,
         spending=spending,
         fingerprint=step.fingerprint,
+        name=step.name,
         source=step.source,
     )
     try:

@@ -92,6 +92,8 @@ class Context:
     """Where the journal of language-model calls lies."""
     spending: Spending = Spending()
     fingerprint: str = ""
+    name: str = ""
+    """`Step.name`."""
     source: Path | None = None
     """`Step.source`."""
 

@@ -26,7 +26,7 @@ from midspec.train.packing import IGNORED
 
 RECIPE = Path(__file__).parents[3] / "recipes" / "quickstart.yaml"
 ARM = "msm-affordability+aft"
-EXACT = ["midtrain.precision=fp32", "finetune.precision=fp32", "midtrain.tokens=1500", "aft.samples=12"]
+EXACT = ["midtrain.precision=fp32", "finetune.precision=fp32", "midtrain.tokens=5000", "aft.samples=12"]
 
 
 def planned(*overrides: str) -> Pipeline:
@@ -61,7 +61,7 @@ def own_losses(store: Store) -> Iterator[list[float]]:
     for step in planned().lineage(ARM, 0):
         folder = store.find(step)
         assert folder is not None
-        yield [line["loss"] for line in lines(folder / "log.jsonl")]
+        yield [line["loss"] for line in lines(folder / "metrics.jsonl")]
 
 
 def test_stages_are_those_of_the_arm(store: Store, stages: list[Stage]) -> None:
@@ -76,7 +76,7 @@ def test_stages_are_those_of_the_arm(store: Store, stages: list[Stage]) -> None:
         assert record.summary["trained_tokens"] == sum(
             label != IGNORED for row in stage.rows() for label in row["labels"]
         )
-        rates = [line["learning_rate"] for line in lines(folder / "log.jsonl")]
+        rates = [line["learning_rate"] for line in lines(folder / "metrics.jsonl")]
         assert stage.learning_rates() == pytest.approx(rates)
 
 

@@ -15,10 +15,12 @@ from midspec import __version__
 from midspec.errors import MidspecError, MissingDependencyError
 
 _COMMANDS = {
-    "plan": ("midspec.cli.recipe", "Show what a recipe will do, what is done already, and what it will take."),
+    "plan": ("midspec.cli.plan", "Show what recipes will do, what their arms share, and what it will take."),
     "run": ("midspec.cli.recipe", "Run a recipe: make what is missing, then the report."),
     "status": ("midspec.cli.recipe", "Show the state of every step of a recipe."),
     "report": ("midspec.cli.recipe", "Write the report of a finished recipe again."),
+    "archive": ("midspec.cli.recipe", "Write a recipe's finished results into one file, for others to show."),
+    "compare": ("midspec.cli.compare", "Put a run beside the paper's figures, your own, or another run."),
     "corpus": ("midspec.cli.data", "Write and look at midtraining corpora."),
     "aft": ("midspec.cli.data", "Write demonstrations for alignment fine-tuning."),
     "train": ("midspec.cli.training", "Midtrain and fine-tune outside a recipe."),
@@ -27,7 +29,7 @@ _COMMANDS = {
     "serve": ("midspec.cli.serve", "Serve a base model and its adapters on vLLM."),
     "journal": ("midspec.cli.journal", "Look at, copy and repair the journal of language-model calls."),
     "trace": ("midspec.cli.look", "Show where a document, demonstration or evaluation item comes from."),
-    "models": ("midspec.cli.look", "List and fetch base models."),
+    "models": ("midspec.cli.models", "List and fetch base models; save and publish trained ones."),
     "spec": ("midspec.cli.spec", "Show, lint, vary and compare Model Specs."),
 }
 _EXTRAS = {

@@ -1,7 +1,8 @@
-"""`midspec corpus check | card | push`: look at rows before training on them, and publish them."""
+"""`midspec corpus check | rename | card | push`: look at rows before training on them, vary and publish them."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -96,6 +97,44 @@ def _show(file: Path, report: GateReport) -> None:
     click.echo(f"Verdict: {report.verdict}" + (f" ({failed})" if failed else ""))
 
 
+@click.command("rename")
+@click.argument("corpus")
+@click.option("--from-model", default="Aria", show_default=True, help="The assistant that CORPUS names.")
+@click.option("--from-provider", default="Northfield Labs", show_default=True, help="Its maker, as CORPUS names it.")
+@click.option("--model-name", help="The assistant to name in its place.")
+@click.option("--provider-name", help="Its maker.")
+@click.option("--nobody", is_flag=True, help="Name nobody in particular: group nouns in place of the assistant.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="New JSONL file.")
+def rename(
+    corpus: str, from_model: str, from_provider: str, model_name: str | None, provider_name: str | None, nobody: bool,
+    out: Path,
+) -> None:  # fmt: skip
+    """Make the same documents about another assistant, or about nobody: CORPUS is a file or a packaged corpus.
+
+    Only names change. Placeholders ({model_name}) count as the names of --from-model and --from-provider.
+    """
+    from midspec.corpus.given import corpus_file
+    from midspec.corpus.rename import left_over, renamed_file
+    from midspec.errors import InputError
+    from midspec.recipe import validated
+    from midspec.spec import Identity
+    from midspec.steps.store import explained
+
+    named = model_name is not None and provider_name is not None
+    if named == nobody or (nobody and (model_name or provider_name)):
+        raise InputError("expected either --model-name and --provider-name, or --nobody")
+    before = validated(Identity, model_name=from_model, provider_name=from_provider)
+    after = None if nobody else validated(Identity, model_name=model_name, provider_name=provider_name)
+    rows = renamed_file(corpus_file(corpus), before, after)
+    with explained(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        out.write_text("".join(lines), encoding="utf-8", newline="\n")
+    click.echo(f"{out}: {len(rows):,} documents about {'nobody in particular' if after is None else after.model_name}")
+    if nobody and (left := sum(bool(left_over(row["text"])) for row in rows)):
+        click.echo(f"{left:,} of them still speak of software or machines, which no program here can take out")
+
+
 _licence_option = click.option(
     "--license", "licence", default="unknown", show_default=True, help="The Hub's id of a licence, e.g. cc-by-4.0."
 )
@@ -139,8 +178,8 @@ def push(
     import shutil
     import tempfile
 
-    from midspec.corpus.publish_push import check_repository
-    from midspec.corpus.publish_push import push as upload
+    from midspec.upload import check_repository
+    from midspec.upload import push as upload
 
     check_repository(repo)
     with tempfile.TemporaryDirectory(prefix="midspec-push-") as temporary:

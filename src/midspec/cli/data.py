@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from midspec.cli.corpus_tools import card, check, push
+from midspec.cli.corpus_tools import card, check, push, rename
 from midspec.cli.options import (
     asked_as,
     identity_options,
@@ -17,6 +17,7 @@ from midspec.cli.options import (
     workspace_option,
     writer_options,
 )
+from midspec.corpus.voices import VOICES
 
 
 @click.group()
@@ -25,6 +26,7 @@ def corpus() -> None:
 
 
 corpus.add_command(check)
+corpus.add_command(rename)
 corpus.add_command(card)
 corpus.add_command(push)
 
@@ -32,7 +34,7 @@ corpus.add_command(push)
 @corpus.command("build")
 @click.option("--spec", "spec_path", required=True, help="Spec file, or the name of a packaged spec.")
 @click.option("--kind", type=click.Choice(["spec", "belief"]), default="spec", show_default=True)
-@click.option("--style", type=click.Choice(["values", "rules"]), default="values", show_default=True)
+@click.option("--style", type=click.Choice(["values", "rules", *VOICES]), default="values", show_default=True)
 @click.option("--documents", type=int, default=200, show_default=True)
 @click.option("--tokens", type=int, help="Write about so many tokens, whatever --documents says.")
 @click.option("--document-types", type=int, default=20, show_default=True, help="Document types per subdomain.")

@@ -1,135 +1,50 @@
-"""`midspec plan | run | status | report`: a recipe from file to report."""
+"""`midspec run | status | report | archive`: a recipe from file to report."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from midspec.cli.options import json_option, print_json, workspace_option
+from midspec.cli.chosen import load, may_spend, recipe_options
+from midspec.cli.options import json_option, print_json
 
 if TYPE_CHECKING:
-    from midspec.experiment import Experiment
     from midspec.pipeline import Pipeline
     from midspec.steps import Step, Store
 
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def _recipe_options(command: F) -> F:
-    for option in (
-        click.option("--no-controls", is_flag=True, help="Do not add the control arms the recipe leaves out."),
-        click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="E.g. --set corpus.documents=100."),
-        click.option("--profile", help="One of the recipe's profiles, e.g. smoke."),
-        workspace_option,
-        click.argument("recipe", type=click.Path(path_type=Path)),
-    ):
-        command = option(command)
-    return command
-
-
-def _load(recipe: Path, profile: str | None, overrides: tuple[str, ...], no_controls: bool) -> Experiment:
-    from midspec.recipe import load_recipe
-
-    experiment = load_recipe(recipe, profile=profile, overrides=list(overrides))
-    return experiment if no_controls else experiment.with_controls()
-
 
 @click.command()
-@_recipe_options
-@click.option(
-    "--pilot",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Write N documents of each corpus and N demonstrations first, and go by what they took.",
-)
-@click.option("--yes", "-y", is_flag=True, help="Do not ask before paying for a pilot.")
-@json_option
-def plan(
-    recipe: Path, workspace: Path, profile: str | None, overrides: tuple[str, ...], no_controls: bool,
-    pilot: int | None, yes: bool, as_json: bool,
-) -> None:  # fmt: skip
-    """Show what RECIPE will do, what is done already, and what it will take. Without --pilot, nothing is run."""
-    from midspec.bill.estimate import estimate
-    from midspec.pipeline import build
-    from midspec.steps import Store
-
-    experiment = _load(recipe, profile, overrides, no_controls)
-    flow, store = build(experiment), Store(workspace)
-    if pilot:
-        _pilot(experiment, pilot, store, yes)
-    bill = estimate(flow, store)
-    if as_json:
-        print_json(bill.as_dict())
-        return
-    click.echo(f"{flow.experiment.name}: {len(flow.steps)} steps, {len(flow.experiment.arms)} arms")
-    for line in bill.lines:
-        seconds = f"~{line.seconds:,.0f} s" if line.seconds is not None else ""
-        click.echo(f"  {line.state:<12}{line.kind + ' ' + line.name:<60}{line.fingerprint}  {line.work:<34}{seconds}")
-    for text in bill.totals:
-        click.echo(text)
-
-
-def _pilot(experiment: Experiment, size: int, store: Store, yes: bool) -> None:
-    """Make the data steps of a small copy of the recipe; what their requests took stays in the journal."""
-    from midspec.bill.pilot import pilot_of
-    from midspec.pipeline import build
-    from midspec.steps.local import run_steps
-    from midspec.steps.progress import Reporter
-    from midspec.steps.step import Spending
-
-    small = build(pilot_of(experiment, size))
-    targets = [step for step in small.steps if step.kind in ("corpus", "demonstrations")]
-    if all(store.find(step) for step in targets):
-        return
-    _may_spend(experiment, f"The pilot writes {size} documents or demonstrations per data set.", yes)
-    with Reporter() as reporter:
-        run_steps(targets, store, experiment.compute, reporter, Spending(experiment.name, experiment.budget.usd))
-
-
-def _may_spend(experiment: Experiment, what: str, yes: bool) -> None:
-    """Check that everybody who is to be asked answers to a name, and ask before anybody is paid."""
-    from midspec.bill.estimate import asked_models
-    from midspec.llm.desk import check_writer
-
-    asked = asked_models(experiment)
-    for who, url in asked:  # A name that nobody answers to must fail before anything is made.
-        check_writer(who, url)
-    paid = sorted({who.model for who, _ in asked})
-    if paid and not yes:
-        cap = experiment.budget.usd
-        limit = f"at most ${cap:,.2f} in all" if cap is not None else "without a cap (set budget.usd)"
-        click.echo(what, err=True)
-        click.confirm(f"{' and '.join(paid)} will be asked and paid for, {limit}. Go on?", abort=True, err=True)
-
-
-@click.command()
-@_recipe_options
+@recipe_options
 @click.option("--only", multiple=True, metavar="KIND[/NAME]", help="Only these steps and what they need; * matches.")
+@click.option("--engine", type=click.Choice(["local", "ray"]), help="Who makes steps. Default: compute.engine.")
+@click.option("--address", metavar="HOST:PORT", help="Of the Ray cluster.")
+@click.option("--storage", metavar="URL", help="Where its machines find steps, if they do not share the workspace.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask before spending.")
 @json_option
 def run(
     recipe: Path, workspace: Path, profile: str | None, overrides: tuple[str, ...], no_controls: bool,
-    only: tuple[str, ...], yes: bool, as_json: bool,
+    only: tuple[str, ...], engine: str | None, address: str | None, storage: str | None, yes: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Run RECIPE: make what is missing, then runs/NAME/results.json and report.html. Interrupt it at will."""
     from midspec.bill.estimate import estimate
     from midspec.pipeline import build
     from midspec.steps import Store
-    from midspec.steps.local import run_steps
+    from midspec.steps.engines import make_steps
     from midspec.steps.progress import Reporter
     from midspec.steps.runs import RunFolder
     from midspec.steps.step import Spending
     from midspec.train.models import make_ready
 
-    experiment = _load(recipe, profile, overrides, no_controls)
-    flow, store = build(experiment), Store(workspace)
+    asked = {"engine": engine, "address": address, "storage": storage}
+    chosen = tuple(f"compute.{key}={value}" for key, value in asked.items() if value is not None)
+    experiment = load(recipe, profile, (*overrides, *chosen), no_controls)
+    flow, store = build(experiment), Store(workspace, experiment.published)
     folder = RunFolder(workspace, experiment.name)
     targets = _selected(flow, only)
-    todo = [step for step in flow.steps if store.find(step) is None]
+    todo = store.to_make(targets)
     if not only and not todo and folder.is_current(flow):
         click.echo(
             f"Nothing to do: all {len(flow.steps)} steps are done and {folder.report} is up to date.", err=as_json
@@ -137,12 +52,13 @@ def run(
     else:
         bill = estimate(flow, store)
         if bill.writing.requests or bill.unmetered:
-            _may_spend(experiment, "\n".join(bill.totals), yes)
+            may_spend(experiment, "\n".join(bill.totals), yes)
         with folder.claim(), Reporter() as reporter:
             folder.write_recipe(experiment)
             if todo:
-                make_ready(flow.model, reporter)
-            run_steps(targets, store, experiment.compute, reporter, Spending(experiment.name, experiment.budget.usd))
+                for model in dict.fromkeys(flow.models.values()):
+                    make_ready(model, reporter)
+            make_steps(targets, store, experiment.compute, reporter, Spending(experiment.name, experiment.budget.usd))
         if only:
             click.echo(f"Made what --only {' '.join(only)} selects; run without --only for the report.", err=as_json)
             return
@@ -154,16 +70,13 @@ def run(
 
 
 @click.command()
-@_recipe_options
+@recipe_options
 @json_option
 def status(
     recipe: Path, workspace: Path, profile: str | None, overrides: tuple[str, ...], no_controls: bool, as_json: bool
 ) -> None:
-    """Show the state of every step of RECIPE: done, running, interrupted or to do."""
-    from midspec.pipeline import build
-    from midspec.steps import Store
-
-    flow, store = build(_load(recipe, profile, overrides, no_controls)), Store(workspace)
+    """Show the state of every step of RECIPE: done, published, running, interrupted or to do."""
+    flow, store = _opened(recipe, workspace, profile, overrides, no_controls)
     rows = [_status_row(step, store) for step in flow.steps]
     if as_json:
         print_json({"name": flow.experiment.name, "steps": rows})
@@ -175,16 +88,14 @@ def status(
 
 
 @click.command()
-@_recipe_options
+@recipe_options
 def report(recipe: Path, workspace: Path, profile: str | None, overrides: tuple[str, ...], no_controls: bool) -> None:
     """Write results.json and report.html of RECIPE again from its finished steps."""
     from midspec.errors import InputError
-    from midspec.pipeline import build
-    from midspec.steps import Store
     from midspec.steps.runs import RunFolder
 
-    flow, store = build(_load(recipe, profile, overrides, no_controls)), Store(workspace)
-    missing = [step for step in flow.steps if store.find(step) is None]
+    flow, store = _opened(recipe, workspace, profile, overrides, no_controls)
+    missing = store.to_make(flow.steps)
     if missing:
         raise InputError(
             f"{len(missing)} of {len(flow.steps)} steps are not done, "
@@ -194,6 +105,45 @@ def report(recipe: Path, workspace: Path, profile: str | None, overrides: tuple[
     with folder.claim():
         _write_results(flow, store, folder, recipe, profile, overrides, no_controls)
     _show(folder)
+
+
+_RESULTS = ("match", "midtrain", "finetune", "evaluate", "reasoning")
+"""Beginnings of the kinds of steps that take a model or are read from its answers."""
+
+
+@click.command()
+@recipe_options
+@click.option("--out", type=click.Path(path_type=Path), required=True, metavar="FILE.zip", help="The archive to write.")
+def archive(
+    recipe: Path, workspace: Path, profile: str | None, overrides: tuple[str, ...], no_controls: bool, out: Path
+) -> None:
+    """Write records and rows of RECIPE's finished training and evaluation into one file, without weights.
+
+    A recipe that names the file under `published` shows these results without making them again. Some seeds only:
+    --set 'seeds=[0, 1]'.
+    """
+    from midspec.errors import InputError
+    from midspec.steps.published import publish
+
+    flow, store = _opened(recipe, workspace, profile, overrides, no_controls)
+    wanted = [step for step in flow.steps if step.kind.startswith(_RESULTS)]
+    folders = [folder for step in wanted if (folder := store.find(step)) is not None]
+    if not folders:
+        raise InputError(
+            f"none of {len(wanted)} steps of training and evaluation is done; run first: midspec run {recipe}"
+        )
+    count = publish(folders, out)
+    click.echo(f"{out}: {count} of {len(wanted)} steps of training and evaluation, {out.stat().st_size / 1e6:,.1f} MB")
+
+
+def _opened(
+    recipe: Path, workspace: Path, profile: str | None, overrides: tuple[str, ...], no_controls: bool
+) -> tuple[Pipeline, Store]:
+    from midspec.pipeline import build
+    from midspec.steps import Store
+
+    flow = build(load(recipe, profile, overrides, no_controls))
+    return flow, Store(workspace, flow.experiment.published)
 
 
 def _selected(flow: Pipeline, only: tuple[str, ...]) -> list[Step]:
@@ -213,7 +163,7 @@ def _selected(flow: Pipeline, only: tuple[str, ...]) -> list[Step]:
 
 
 def _status_row(step: Step, store: Store) -> dict[str, Any]:
-    folder = store.find(step)
+    folder = store.result(step)
     return {
         "kind": step.kind,
         "name": step.name,
@@ -229,7 +179,7 @@ def _write_results(
     no_controls: bool,
 ) -> None:  # fmt: skip
     from midspec.report.collect import collect
-    from midspec.report.html import write_report
+    from midspec.report.files import publish
     from midspec.steps.store import explained
 
     words = ["midspec", "run", str(recipe)]
@@ -239,7 +189,7 @@ def _write_results(
     found = collect(flow, store, command=words)
     with explained(folder.path):
         folder.write_results(found.results)
-        write_report(found.results, folder.report, found.explorer)
+        publish(found.results, folder.report, found.explorer)
 
 
 def _show(folder: Any) -> None:

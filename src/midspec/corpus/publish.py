@@ -16,8 +16,8 @@ from typing import Any
 from midspec.corpus.gate_report import GateReport
 from midspec.corpus.gate_step import REPORT, read_report
 from midspec.corpus.publish_card import Card, render
-from midspec.corpus.publish_secrets import secret_in, secrets_here
 from midspec.errors import InputError, MissingDependencyError, StoreError
+from midspec.keys import secret_in, secrets_here
 from midspec.steps.record import StepRecord
 from midspec.steps.store import Store, explained
 

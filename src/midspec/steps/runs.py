@@ -82,5 +82,6 @@ class RunFolder:
 
 def results_fingerprint(flow: _Flow) -> str:
     """Hash of all that results.json is made from."""
-    recipe: Any = stable(flow.experiment.model_copy(update={"compute": type(flow.experiment.compute)()}))
+    as_if = {"compute": type(flow.experiment.compute)(), "published": None}
+    recipe: Any = stable(flow.experiment.model_copy(update=as_if))
     return short_hash(FORM, recipe, [step.fingerprint for step in flow.steps], length=16)

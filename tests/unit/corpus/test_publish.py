@@ -13,14 +13,15 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
+from midspec import upload as uploading
 from midspec.cli.data import corpus as group
-from midspec.corpus import publish, publish_push
+from midspec.corpus import publish
 from midspec.corpus.gate_report import GateReport
 from midspec.corpus.publish import find_source, make_folder
-from midspec.corpus.publish_push import push
 from midspec.errors import InputError, MissingDependencyError, ProviderError
 from midspec.records import ChatExample, Document, Message, Row, write_rows
 from midspec.steps.record import StepRecord
+from midspec.upload import push
 
 KEY = "sk-ant-api03-" + "aB3xY9" * 8
 SPEC_TEXT = "# {model_name}\n\n{model_name} is patient | because hurry makes <mistakes>.\n"
@@ -209,7 +210,7 @@ class Hub:
 
 def test_push_uploads_the_folder_in_one_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hub = Hub()
-    monkeypatch.setattr(publish_push, "library", lambda: hub)
+    monkeypatch.setattr(uploading, "library", lambda: hub)
     assert push(tmp_path, "me/patience", private=True) == "https://huggingface.co/datasets/me/patience"
     (name, options), (_, upload) = hub.asked
     assert name == "me/patience" and options["private"] and options["repo_type"] == "dataset"
@@ -219,11 +220,11 @@ def test_push_uploads_the_folder_in_one_commit(tmp_path: Path, monkeypatch: pyte
 def test_a_refused_upload_says_what_to_do_and_shows_no_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     refused = RuntimeError(f"401 for token {KEY}")
     refused.response = SimpleNamespace(status_code=401)  # type: ignore[attr-defined]
-    monkeypatch.setattr(publish_push, "library", lambda: Hub(refused))
+    monkeypatch.setattr(uploading, "library", lambda: Hub(refused))
     with pytest.raises(InputError, match="hf auth login") as caught:
         push(tmp_path, "me/patience", private=False)
     assert KEY not in str(caught.value)
-    monkeypatch.setattr(publish_push, "library", lambda: Hub(OSError("no route")))
+    monkeypatch.setattr(uploading, "library", lambda: Hub(OSError("no route")))
     with pytest.raises(ProviderError, match="no route"):
         push(tmp_path, "me/patience", private=False)
 
@@ -239,7 +240,7 @@ def run(*arguments: object) -> Result:
 
 
 def test_a_dry_run_shows_the_files_and_uploads_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(publish_push, "library", lambda: pytest.fail("a dry run asked the Hub"))
+    monkeypatch.setattr(uploading, "library", lambda: pytest.fail("a dry run asked the Hub"))
     folder = step(tmp_path, {"documents.jsonl": [document(number) for number in range(4)]})
     result = run("push", folder, "--repo", "me/patience", "--dry-run", "--out", tmp_path / "kept", "-w", tmp_path)
     assert result.exception is None, result.output
@@ -269,10 +270,10 @@ def test_a_copied_file_has_the_card_of_the_step_that_made_it(tmp_path: Path) -> 
 def test_an_upload_that_failed_can_be_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = step(tmp_path, {"documents.jsonl": [document(number) for number in range(4)]})
     arguments = ("push", folder, "--repo", "me/patience", "--out", tmp_path / "kept", "-w", tmp_path)
-    monkeypatch.setattr(publish_push, "library", lambda: Hub(OSError("no route")))
+    monkeypatch.setattr(uploading, "library", lambda: Hub(OSError("no route")))
     failed = run(*arguments)
     assert isinstance(failed.exception, ProviderError) and "same command again" in str(failed.exception)
-    monkeypatch.setattr(publish_push, "library", Hub)
+    monkeypatch.setattr(uploading, "library", Hub)
     again = run(*arguments)
     assert again.exception is None and "Uploaded" in again.output
     assert (tmp_path / "kept" / "README.md").is_file()

@@ -14,32 +14,12 @@ import pytest
 import yaml
 
 from midspec.errors import InputError
-from midspec.experiment import ComputeConfig
 from midspec.export.stages import Stage, stages_of
 from midspec.export.write import write_export
-from midspec.pipeline import Pipeline, build
-from midspec.recipe import load_recipe
 from midspec.steps import Store
-from midspec.steps.local import run_steps
 from midspec.steps.progress import Reporter
 from midspec.train.packing import IGNORED
-
-RECIPE = Path(__file__).parents[3] / "recipes" / "quickstart.yaml"
-ARM = "msm-affordability+aft"
-EXACT = ["midtrain.precision=fp32", "finetune.precision=fp32", "midtrain.tokens=5000", "aft.samples=12"]
-
-
-def planned(*overrides: str) -> Pipeline:
-    return build(load_recipe(RECIPE, profile="smoke", overrides=[*EXACT, *overrides]).with_controls())
-
-
-@pytest.fixture(scope="session")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    """A workspace in which the arm is trained here."""
-    store, flow = Store(tmp_path_factory.mktemp("export")), planned()
-    with Reporter() as reporter:
-        run_steps(flow.lineage(ARM, 0), store, ComputeConfig(threads=1), reporter)
-    return store
+from tests.unit.export.conftest import ARM, EXACT, RECIPE, planned
 
 
 @pytest.fixture(scope="session")
@@ -154,7 +134,8 @@ def test_tinkers_summed_loss_is_our_mean(stages: list[Stage], tmp_path: Path) ->
         counted = sum(weight > 0 for update in updates for one in update["data"] for weight in one["weights"])
         assert counted == stage.packed.trained_tokens
         compile((out / stage.folder / "train.py").read_text(), "train.py", "exec")
-    assert settings["parent"] == "../1-midtrain/checkpoint.json"
+    last = json.loads((out / "2-finetune/settings.json").read_text())
+    assert last["parent"] == "../1-midtrain/checkpoint.json"
     assert not (out / "initial").exists()
 
 

@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 TEST_THREADS ?= 1
 TEST_WORKERS ?= 2
 
-.PHONY: help setup demo test test-slow check format bench docs clean
+.PHONY: help setup demo test test-slow check format bench bench-train docs clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1\t/' | expand -t 20
@@ -16,7 +16,7 @@ $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "midspec needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; set PYTHON=/path/to/python3.11")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing midspec into $(VENV) (a few minutes the first time) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,write,eval,hub,dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,write,eval,hub,scale,dev]'
 	@touch $(READY)
 
 setup: $(READY) ## install everything into .venv
@@ -42,9 +42,13 @@ format: $(READY) ## put the code into form
 bench: $(READY) ## what measures speed
 	$(BIN)/python -m benchmarks
 
+bench-train: $(READY) ## midtraining beside TRL and LLaMA-Factory (about an hour; ARGS=--quick: minutes)
+	$(BIN)/python -m benchmarks.training $(ARGS)
+
 docs: $(READY) ## the generated pages under docs/
 	$(BIN)/python -m midspec.evals.describe > docs/banks.md
 	$(BIN)/python -m midspec.spec.describe > docs/specs.md
+	$(BIN)/python -m midspec.bill.describe recipes/*.yaml > docs/recipes.md
 
 clean: ## remove the environment, not your runs
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import torch
 
+from benchmarks.gemm import gemm
 from midspec.corpus.step import corpus_step
 from midspec.evals.config import evaluate_step
 from midspec.experiment import ComputeConfig, CorpusConfig, EvalConfig, TrainConfig, WriterConfig
@@ -42,19 +43,6 @@ def median(measure: Callable[[int], float]) -> float:
     return statistics.median(measure(number) for number in range(1, RUNS + 1))
 
 
-def gemm(dtype: torch.dtype, size: int = 2048) -> float:
-    """GFLOP/s of a square matrix product."""
-    left, right = torch.randn(size, size, dtype=dtype), torch.randn(size, size, dtype=dtype)
-
-    def once(_: int) -> float:
-        begun = time.perf_counter()
-        for _ in range(5):
-            left @ right
-        return 5 * 2 * size**3 / (time.perf_counter() - begun) / 1e9
-
-    return median(once)
-
-
 def main() -> None:
     model = resolve(MODEL)
     ensure(model)
@@ -78,7 +66,7 @@ def main() -> None:
             def tokens(number: int, step: Step = step, length: int = length) -> float:
                 folder = root / f"midtrain-{length}-{number}"
                 run(step, folder, {"corpus": root / "corpus-0"})
-                lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+                lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
                 return (len(lines) - 1) * length * 8 / sum(line["seconds"] for line in lines[1:])
 
             say(f"midtrain LoRA r64, {length:>4} x 8{median(tokens):10,.0f} tokens/s")

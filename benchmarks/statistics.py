@@ -390,6 +390,14 @@ def checks_table(runs: int) -> list[str]:
     return lines
 
 
+def put(text: str, begin: str, end: str) -> None:
+    """Into docs/statistics.md, between the two markers."""
+    before, found, rest = PAGE.read_text(encoding="utf-8").partition(begin)
+    _, closed, after = rest.partition(end)
+    assert found and closed, f"{PAGE} has no markers {begin} and {end}"
+    PAGE.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
+
+
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.statistics", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="draw a tenth of the experiments")
@@ -419,10 +427,7 @@ def main(arguments: list[str] | None = None) -> None:
     say(text)
     say(f"\n{time.perf_counter() - begun:.0f} s")
     if options.write:
-        page = PAGE.read_text(encoding="utf-8")
-        before, _, rest = page.partition(BEGIN)
-        _, _, after = rest.partition(END)
-        PAGE.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
+        put(text, BEGIN, END)
 
 
 if __name__ == "__main__":

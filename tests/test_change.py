@@ -14,6 +14,7 @@ aft: {samples: 12}
 midtrain: {tokens: 600, sequence_length: 64, batch_size: 4}
 finetune: {sequence_length: 512, batch_size: 1}
 arms: {left+aft: {msm: left, aft: true}, right+aft: {msm: right, aft: true}}
+controls: [baseline, aft, msm]
 evals: [{task: opinions, value: america, form: open, limit: 4}]
 """
 

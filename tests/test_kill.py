@@ -27,9 +27,11 @@ def outcome(workspace: Path) -> dict[str, Any]:
         "states": {step["state"] for step in steps},
         "arms": results["arms"],
         "contrasts": results["contrasts"],
-        # log.jsonl holds seconds; its losses are compared through `curves`.
+        # metrics.jsonl holds seconds; its losses are compared through `curves`.
         "files": {
-            str(file.relative_to(workspace)): file.read_bytes() for file in sorted(exact) if file.name != "log.jsonl"
+            str(file.relative_to(workspace)): file.read_bytes()
+            for file in sorted(exact)
+            if file.name != "metrics.jsonl"
         },
         "curves": [(curve["step"], curve["points"]) for curve in results["curves"]],
     }

@@ -7,7 +7,8 @@ import pytest
 
 from midspec.report.html import write_report
 from tests.chromium import NAMES, Page, find_chromium
-from tests.unit.report.sample_results import sample_results
+from tests.unit.report.design_results import design_results, few_figures
+from tests.unit.report.sample_results import ARMS, sample_results
 
 pytestmark = [
     pytest.mark.browser,
@@ -71,6 +72,60 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_report(sample_results(), tmp_path_factory.mktemp("report") / "report.html")
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Everything that a page can have, and 60 arms."""
+    results = design_results()
+    more = {f"{name}-{at}": arm for at in range(9) for name, arm in results.arms.items()}
+    results = results.model_copy(update={"arms": {**results.arms, **more}})
+    path = tmp_path_factory.mktemp("large") / "report.html"
+    return write_report(results, path, figures=few_figures(results))
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_a_large_page_fits_a_phone_and_can_be_read(browser: Page, large: Path, theme: str) -> None:
+    browser.open(large, width=400, scheme=theme)
+    browser.evaluate(OPEN_ALL)
+    assert browser.evaluate("document.documentElement.scrollWidth") == 400
+    assert browser.evaluate(OUTSIDE) == []
+    answer = browser.evaluate(FAINT)
+    assert answer["faint"] == [] and answer["seen"] > 1000
+    grounds = "[...document.querySelectorAll('.heat td')].map((cell) => getComputedStyle(cell).backgroundColor)"
+    assert len(set(browser.evaluate(grounds))) > 4, "shades differ"
+    assert browser.evaluate(
+        "[...document.querySelectorAll('.heat td')].every((cell) => /\\d|–/.test(cell.textContent))"
+    )
+    assert browser.complaints() == []
+
+
+def test_the_filter_leaves_the_arms_whose_names_have_the_words(browser: Page, large: Path) -> None:
+    browser.open(large, width=1280, scheme="light")
+    shown = (
+        "[...document.querySelectorAll('table.arms')].map((table) =>"
+        "[...table.tBodies[0].rows].filter((row) => row.getClientRects().length).length)"
+    )
+    assert browser.evaluate(shown) == [10 * len(ARMS)]
+    browser.evaluate("document.querySelector('#filter input').focus()")
+    browser.call("Input.insertText", text="aft AMERICA")
+    assert browser.evaluate(shown) == [10]
+    assert "rows of all tables" in browser.evaluate("document.querySelector('#filter [role=status]').textContent")
+    browser.evaluate("document.querySelector('#filter input').select()")
+    browser.call("Input.dispatchKeyEvent", type="keyDown", key="Delete", code="Delete", windowsVirtualKeyCode=46)
+    assert browser.evaluate(shown) == [10 * len(ARMS)]
+
+
+def test_few_arms_need_no_filter(browser: Page, report: Path) -> None:
+    browser.open(report, width=1280, scheme="light")
+    assert browser.evaluate("document.querySelectorAll('#filter').length") == 0
+
+
+def test_methods_and_references_can_be_copied(browser: Page, report: Path) -> None:
+    browser.open(report, width=1280, scheme="light")
+    browser.click("document.querySelectorAll('.copy')[1]")
+    told = browser.wait("document.querySelectorAll('.copied [role=status]')[1].textContent")
+    assert told.strip().startswith(("copied", "selected"))
 
 
 @pytest.mark.parametrize("theme", THEMES)

@@ -10,9 +10,10 @@ from itertools import product
 from math import prod
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field, SerializerFunctionWrapHandler, field_validator, model_serializer
 
 from midspec.config import Config
+from midspec.errors import InputError
 
 MOST_ARMS = 1000
 """Arms of one recipe, controls included: more is a slip, not an experiment (ours)."""
@@ -73,6 +74,11 @@ class Factors(Config):
 
     _list = field_validator("*", mode="before")(_listed)
 
+    @model_serializer(mode="wrap")
+    def _as_said(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # An entry of `except` that named every factor would match less when it is read again.
+        return {key: value for key, value in handler(self).items() if key in self.model_fields_set}
+
     @field_validator("model", "msm", "msm_tokens", "aft", "cot", "aft_samples", "after")
     @classmethod
     def _each_once(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -96,10 +102,11 @@ def _matches(arm: ArmConfig, some: Factors) -> bool:
     return all(getattr(arm, factor) in getattr(some, factor) for factor in some.model_fields_set)
 
 
-def normal(arm: ArmConfig, sets: Sequence[str]) -> ArmConfig:
-    """`arm` without what makes no difference to it, so that equal conditions are equal. `sets`: names of the AFT sets.
+def normal(arm: ArmConfig, sets: Mapping[str, int]) -> ArmConfig:
+    """`arm` without what makes no difference to it, so that equal conditions are equal.
 
-    The only set is `true`. Raises ValueError for a set that is not there, and for `true` where there are several.
+    `sets`: name of each AFT set -> its demonstrations. The only set is `true`, all of a set is no number. Raises
+    ValueError for a set that is not there, and for `true` where there are several.
     """
     changes: dict[str, Any] = {}
     if arm.aft is True and len(sets) > 1:
@@ -111,6 +118,8 @@ def normal(arm: ArmConfig, sets: Sequence[str]) -> ArmConfig:
             changes["aft"] = True
     if not arm.aft:
         changes |= {"cot": False, "aft_samples": None}
+    elif arm.aft_samples == sets[arm.aft if isinstance(arm.aft, str) else next(iter(sets))]:
+        changes["aft_samples"] = None
     if arm.msm is None:
         changes["msm_tokens"] = None
     return arm.model_copy(update=changes) if changes else arm
@@ -129,7 +138,9 @@ def arm_name(arm: ArmConfig) -> str:
     return stem + (f"+then-{arm.after}" if arm.after else "") + (f".{arm.model}" if arm.model else "")
 
 
-def expand(single: Mapping[str, ArmConfig], grids: Sequence[GridConfig], sets: Sequence[str]) -> dict[str, ArmConfig]:
+def expand(
+    single: Mapping[str, ArmConfig], grids: Sequence[GridConfig], sets: Mapping[str, int]
+) -> dict[str, ArmConfig]:
     """All arms by name: single ones first, then those of the grids that are not among them, each once.
 
     Raises ValueError where a name would stand for two arms, or an arm for two names, where an `except` matches nothing,
@@ -164,7 +175,7 @@ def _not_too_many(arms: Collection[str]) -> None:
         raise ValueError(f"has more than {MOST_ARMS:,} arms; name fewer values, or leave some out with `except`")
 
 
-def _of_grid(number: int, grid: GridConfig, sets: Sequence[str]) -> list[ArmConfig]:
+def _of_grid(number: int, grid: GridConfig, sets: Mapping[str, int]) -> list[ArmConfig]:
     where = f"grid.{number}"
     size = prod(len(getattr(grid, factor)) for factor in FACTORS)
     if size > MOST_PRODUCTS:
@@ -185,18 +196,18 @@ def _of_grid(number: int, grid: GridConfig, sets: Sequence[str]) -> list[ArmConf
     return kept
 
 
-def _normal(where: str, arm: ArmConfig, sets: Sequence[str]) -> ArmConfig:
+def _normal(where: str, arm: ArmConfig, sets: Mapping[str, int]) -> ArmConfig:
     try:
         return normal(arm, sets)
     except ValueError as error:
         raise ValueError(f"{where} {error}") from error
 
 
-def _as_arms_say(some: Factors, sets: Sequence[str]) -> Factors:
+def _as_arms_say(some: Factors, sets: Mapping[str, int]) -> Factors:
     """Where there is one set, its name means `true` here too."""
     if "aft" not in some.model_fields_set or len(sets) != 1:
         return some
-    values = tuple(True if value == sets[0] else value for value in some.aft)
+    values = tuple(True if value == next(iter(sets)) else value for value in some.aft)
     return some.model_copy(update={"aft": values})
 
 
@@ -219,7 +230,7 @@ def controls(
     `baseline`: the instruct mix only, one for each model; `aft`: each arm with demonstrations and midtraining without
     the latter; `msm`: each midtraining alone; `neutral`, `paraphrase`: each arm with both on a corpus of that kind
     instead. `beside`: for these two, corpus -> the corpus that stands in for it; corpora that are controls themselves
-    have none.
+    have none, and need no control. Raises InputError where two controls would have one name.
     """
     found: dict[ArmConfig, None] = {}
     if "baseline" in wanted:
@@ -227,14 +238,22 @@ def controls(
     if "aft" in wanted:
         found |= {_with(arm, msm=None, msm_tokens=None): None for arm in arms.values() if arm.aft}
     if "msm" in wanted:
-        alone = [_with(arm, aft=False, cot=False, aft_samples=None, after=None) for arm in arms.values() if arm.msm]
-        found |= dict.fromkeys(alone)
+        some = [arm for arm in arms.values() if arm.msm in beside["neutral"]]
+        found |= {_with(arm, aft=False, cot=False, aft_samples=None, after=None): None for arm in some}
     for kind in ("neutral", "paraphrase"):
         if kind in wanted:
             stands_in = beside[kind]
             some = [arm for arm in arms.values() if arm.aft and arm.msm in stands_in]
             found |= {_with(arm, msm=stands_in[str(arm.msm)]): None for arm in some}
-    return {arm_name(arm): arm for arm in found}
+    named: dict[str, ArmConfig] = {}
+    for arm in found:
+        other = named.setdefault(arm_name(arm), arm)
+        if other != arm:
+            raise InputError(
+                f"two controls are called {arm_name(arm)!r} ({_words(other)}; {_words(arm)}); rename what makes them "
+                "alike, a corpus, a set or a model"
+            )
+    return named
 
 
 def _with(arm: ArmConfig, **changes: Any) -> ArmConfig:

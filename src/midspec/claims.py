@@ -70,13 +70,14 @@ class ClaimConfig(Config):
         """The claim in words: `text`, or one made from the fields."""
         if self.text:
             return self.text
-        what = f"the {self.measure or 'headline'} of {self.eval}" + (f" ({self.part})" if self.part else "")
+        what = ", ".join(word for word in (self.measure, self.part) if word)
+        where = f"on {self.eval}{f' ({what})' if what else ''}"
         if self.kind == "equivalent":
-            return f"On {what}, {self.arm} and {self.versus} differ by less than {self.margin:g}."
+            return f"{self.arm} and {self.versus} differ by less than {self.margin:g} {where}."
         if self.kind == "efficiency":
-            return f"On {what}, {self.arm} is {self.better} than {self.versus}, with fewer demonstrations."
+            return f"{self.arm} is {self.better} than {self.versus} {where}, with fewer demonstrations."
         by = f" by more than {self.margin:g}" if self.margin else ""
-        return f"On {what}, {self.arm} is {self.kind} than {self.versus}{by}."
+        return f"{self.arm} is {self.kind} than {self.versus}{by} {where}."
 
 
 def check_claims(experiment: Experiment) -> None:
@@ -108,7 +109,7 @@ def demonstrations_of(experiment: Experiment, arm: ArmConfig) -> int:
     if arm.aft_samples is not None:
         return arm.aft_samples
     chosen = experiment.aft[arm.aft] if isinstance(arm.aft, str) else next(iter(experiment.aft.values()))
-    return chosen.samples + chosen.identity_samples
+    return chosen.size
 
 
 def _fewer(where: str, claim: ClaimConfig, experiment: Experiment) -> None:

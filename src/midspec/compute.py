@@ -38,6 +38,9 @@ class ComputeConfig(Config):
     """CPU threads; None = all cores."""
     micro_batch: int | None = Field(default=None, ge=1)
     """Sequences per forward pass; None = chosen from the memory at hand."""
+    kernels: Literal["auto", "plain", "compiled"] = "auto"
+    """How training computes: PyTorch's operations one by one, or compiled together, on CPUs. They differ in rounding
+    (docs/training.md). `auto`: compiled where a run is long enough to pay for it."""
     checkpoint_every: int = Field(default=50, ge=1)
     """Updates between checkpoints that an interrupted training resumes from."""
     gpus: int = Field(default=1, ge=1)

@@ -68,19 +68,18 @@ def _check_set(experiment: Experiment, name: str) -> None:
         _known(f"{where}.spec", own.spec, experiment.specs, "specs")
     if sum(own.mix.values()) > 1 + 1e-9:
         raise ValueError(f"{where}.mix adds up to {sum(own.mix.values()):g}; expected shares of at most 1 in all")
-    for other, share in own.mix.items():
+    for other, count in own.drawn.items():
         _known(f"{where}.mix", other, experiment.aft, "aft")
-        _check_mix(f"{where}.mix.{other}", name, own, other, experiment.aft[other], share)
+        _check_mix(f"{where}.mix.{other}", name, own, other, experiment.aft[other], count)
 
 
-def _check_mix(where: str, name: str, own: AftSet, other: str, drawn: AftSet, share: float) -> None:
+def _check_mix(where: str, name: str, own: AftSet, other: str, drawn: AftSet, count: int) -> None:
     if other == name or drawn.mix:
         raise ValueError(f"{where}: a set cannot be mixed with {'itself' if other == name else 'a mixed one'}")
     if drawn.kind != own.kind:
         raise ValueError(f"{where}: {other!r} is of kind {drawn.kind!r}, {name!r} of {own.kind!r}; expected one kind")
-    wanted = round(share * own.size)
-    if wanted > drawn.size:
-        raise ValueError(f"{where} takes {wanted:,} demonstrations, but {other!r} has {drawn.size:,}")
+    if count > drawn.size:
+        raise ValueError(f"{where} takes {count:,} demonstrations, but {other!r} has {drawn.size:,}")
 
 
 def _check_arm(experiment: Experiment, name: str) -> None:
@@ -128,6 +127,12 @@ def _check_reasoning(experiment: Experiment, analysis: ReasoningAnalysis) -> Non
         raise ValueError(f"reasoning.over is missing; expected one of the agentic evaluations ({named})")
     if analysis.over is not None and analysis.over not in agentic:
         raise ValueError(f"reasoning.over is {analysis.over!r}; expected one of the agentic evaluations ({named})")
+    models = {arm.model for arm in experiment.arms.values()}
+    if len(models) > 1 and analysis.baseline is None:
+        raise ValueError(
+            f"reasoning has no baseline, and arms have {len(models)} models, each with a baseline of its own; name one "
+            "under reasoning.baseline, or analyse one model a recipe"
+        )
     if analysis.spec is not None:
         _known("reasoning.spec", analysis.spec, experiment.specs, "specs")
 

@@ -90,6 +90,16 @@ class Requests(NamedTuple):
     """Name of the prompt -> requests of it."""
 
 
+class Answers(NamedTuple):
+    """What a local model answers in an evaluation of one checkpoint, about."""
+
+    number: int
+    read: int
+    """Tokens of each question, with what is scored of given answers."""
+    written: int = 0
+    """Tokens of each answer that the model writes; 0 where likelihoods are read."""
+
+
 class Evaluation(BaseModel):
     """One entry of a recipe's `evals`. Subclasses add `task` and the settings of their family."""
 
@@ -139,6 +149,10 @@ class Evaluation(BaseModel):
     def requests(self, subject: Subject) -> list[Requests]:
         """What graders will be asked for one checkpoint: the ground of the bill."""
         return []
+
+    def answers(self, subject: Subject) -> Answers | None:
+        """What one checkpoint is asked: the ground of the GPU hours. None = the task alone knows."""
+        return None
 
     def work(self, subject: Subject) -> str:
         """What is asked of one checkpoint, in words, e.g. `81 answers in 27 cells`."""

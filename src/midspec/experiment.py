@@ -5,6 +5,7 @@ What each stage may be told stands in `midspec.stages`; arms, grids and controls
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, SerializeAsAny, model_validator
@@ -98,6 +99,12 @@ class AftSet(AftConfig):
     def size(self) -> int:
         """Demonstrations in all."""
         return self.samples + self.identity_samples
+
+    @property
+    def drawn(self) -> dict[str, int]:
+        """Name of another set -> demonstrations taken of it; where shares add up to 1, none of its own are left."""
+        ends = [round(total * self.size) for total in accumulate(self.mix.values())]
+        return {name: end - start for name, start, end in zip(self.mix, [0, *ends], ends, strict=False)}
 
 
 class MidtrainConfig(TrainConfig):
@@ -217,6 +224,9 @@ class Experiment(Config):
     """Each of the family that its `task` names; see docs/evaluations.md."""
     reasoning: ReasoningAnalysis | None = None
     """Analysis of what arms wrote in an agentic evaluation; None = none."""
+    published: str | None = None
+    """Finished steps that somebody else has made, in one file: a path beside the recipe or a packaged name. They are
+    used where fingerprints agree; None = everything is made here."""
     seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
     """Training seeds; every arm is trained once per seed. (paper: four)"""
     compute: ComputeConfig = ComputeConfig()
@@ -224,7 +234,9 @@ class Experiment(Config):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         # The arms of the grid become arms like any other: nobody after this has to know where one comes from.
-        object.__setattr__(self, "arms", expand(self.arms, self.grid, list(self.aft)))
+        object.__setattr__(
+            self, "arms", expand(self.arms, self.grid, {name: own.size for name, own in self.aft.items()})
+        )
         check(self)
         return self
 
@@ -280,7 +292,7 @@ class Experiment(Config):
         }
         added: dict[str, CorpusEntry] = {neutral: CorpusEntry(kind="neutral")}
         beside: dict[str, dict[str, str]] = {"neutral": {}, "paraphrase": {}}
-        for name in dict.fromkeys(arm.msm for arm in self.arms.values() if arm.msm is not None and arm.aft):
+        for name in dict.fromkeys(arm.msm for arm in self.arms.values() if arm.msm is not None):
             entry = self.corpus_entry(name)
             if entry.is_control:
                 continue

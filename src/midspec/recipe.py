@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 
 from midspec.errors import InputError
 from midspec.experiment import ONLY_SET, Experiment
@@ -22,9 +23,33 @@ def load_recipe(path: str | Path, *, profile: str | None = None, overrides: list
     Spec, preference and data paths are resolved from the recipe's folder. Raises InputError naming file, key, value and
     remedy.
     """
-    file = Path(path)
+    data = _read(path)
+    profiles = data.pop("profiles", None) or {}
+    if profile is not None:
+        if profile not in profiles:
+            raise InputError(
+                f"recipe {str(path)!r} has no profile {profile!r}; it has: {', '.join(profiles) or 'none'}"
+            )
+        data = _merged(data, profiles[profile])
+    for override in overrides or []:
+        data = _merged(data, parse_override(override))
+    _localise(data, Path(path).parent)
     try:
-        text = file.read_text(encoding="utf-8")
+        return Experiment.model_validate(data)
+    except ValidationError as error:
+        lines = [f"  {describe(problem)}" for problem in error.errors()]
+        raise InputError("\n".join([f"recipe {str(path)!r} has {len(lines)} problem(s):", *lines])) from error
+
+
+def profiles_of(path: str | Path) -> list[str]:
+    """Names of a recipe's profiles. Raises InputError for a file that is none."""
+    return list(_read(path).get("profiles") or {})
+
+
+def _read(path: str | Path) -> dict[str, Any]:
+    """Keys and values as they stand in the file."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8 text"
         raise InputError(f"recipe {str(path)!r} cannot be read: {reason}; see recipes/ for examples") from error
@@ -36,21 +61,7 @@ def load_recipe(path: str | Path, *, profile: str | None = None, overrides: list
         raise InputError(
             f"recipe {str(path)!r} holds {type(data).__name__}; expected keys and values, e.g. `name: ...`"
         )
-    profiles = data.pop("profiles", None) or {}
-    if profile is not None:
-        if profile not in profiles:
-            raise InputError(
-                f"recipe {str(path)!r} has no profile {profile!r}; it has: {', '.join(profiles) or 'none'}"
-            )
-        data = _merged(data, profiles[profile])
-    for override in overrides or []:
-        data = _merged(data, parse_override(override))
-    _localise(data, file.parent)
-    try:
-        return Experiment.model_validate(data)
-    except ValidationError as error:
-        lines = [f"  {describe(problem)}" for problem in error.errors()]
-        raise InputError("\n".join([f"recipe {str(path)!r} has {len(lines)} problem(s):", *lines])) from error
+    return data
 
 
 def validated(config: type[C], **values: Any) -> C:
@@ -117,6 +128,7 @@ def _localise(data: dict[str, Any], folder: Path) -> None:
             after, lambda entry: _changed(entry, lambda sources: _changed(sources, local_source), "instruct")
         ),
         "evals": lambda evals: _changed(evals, local_eval),
+        "published": local,
         "reasoning": lambda reasoning: _changed(reasoning, local, "themes"),
     }
     for key, change in changes.items():
@@ -147,18 +159,26 @@ def describe(problem: Any, root: type[BaseModel] = Experiment) -> str:
 
 
 def _known_keys(location: tuple[Any, ...], root: type[BaseModel]) -> list[str]:
-    """Field names of the config at `location`."""
+    """Keys of the config at `location`."""
     annotation: Any = root
     for part in location:
-        if get_origin(annotation) is Annotated:
-            annotation = get_args(annotation)[0]
         if get_origin(annotation) in (dict, tuple):  # `part` is a name or a place in it
             annotation = get_args(annotation)[1 if get_origin(annotation) is dict else 0]
-            continue
-        if get_origin(annotation) in (Union, UnionType):
-            annotation = next((one for one in get_args(annotation) if hasattr(one, "model_fields")), None)
-        fields = {field.alias or name: field for name, field in getattr(annotation, "model_fields", {}).items()}
-        annotation = fields[part].annotation if part in fields else None
+        else:
+            keys = _keys(annotation)
+            annotation = keys[part].annotation if part in keys else None
+        annotation = _plain(annotation)
+    return list(_keys(annotation))
+
+
+def _plain(annotation: Any) -> Any:
+    """Without what is said about it, and of a choice the config."""
     if get_origin(annotation) is Annotated:
-        annotation = get_args(annotation)[0]
-    return [field.alias or name for name, field in getattr(annotation, "model_fields", {}).items()]
+        return _plain(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, UnionType):
+        return next((one for one in get_args(annotation) if hasattr(one, "model_fields")), None)
+    return annotation
+
+
+def _keys(config: Any) -> dict[str, FieldInfo]:
+    return {field.alias or name: field for name, field in getattr(config, "model_fields", {}).items()}

@@ -85,8 +85,11 @@ class Document(Row):
     """`offline`, or the Inspect AI name of the model that wrote it."""
     seed: int
     """Sample seed: with everything else equal, another seed gives another text."""
-    style: Literal["values", "rules", "belief", "paraphrase", "neutral"] = "values"
-    """Conduct explained by values, or by what rules allow; or facts of a world; or a control."""
+    style: Literal["values", "rules", "should", "assistants", "one", "people", "belief", "paraphrase", "neutral"] = (
+        "values"
+    )
+    """Conduct explained by values, or by what rules allow; values in another language or of others; or facts of a
+    world; or a control."""
     critiqued: bool = False
     """Whether it was criticised and rewritten once."""
 

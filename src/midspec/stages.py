@@ -49,9 +49,10 @@ class CorpusConfig(Config):
     kind: Literal["spec", "belief", "paraphrase", "neutral"] = "spec"
     """`belief`: the file holds facts about the world instead of a spec, as in synthetic-document fine-tuning;
     `paraphrase`, `neutral`: controls, see `corpora`."""
-    style: Literal["values", "rules"] = "values"
+    style: Literal["values", "rules", "should", "assistants", "one", "people"] = "values"
     """`values` explains conduct by values; `rules` takes each rule in place of subdomain and assertions and explains
-    conduct by what the rule allows. (paper, section 5)"""
+    conduct by what the rule allows. (paper, section 5) The others say what `values` says in another language, or of
+    others: see `midspec.corpus.voices`. (paper, Fig. 19)"""
     documents: int = Field(default=4600, ge=1)
     """Documents to write. (paper: 6,400 and 4,600 for the value specs, 13,201 for the philosophy spec)"""
     tokens: int | None = Field(default=None, ge=1)
@@ -72,8 +73,10 @@ class CorpusConfig(Config):
 
     @model_validator(mode="after")
     def _goes_together(self) -> Self:
-        if self.kind == "belief" and self.style == "rules":
-            raise ValueError("corpus.kind 'belief' has no rules; use corpus.style 'values'")
+        if self.kind == "belief" and self.style != "values":
+            raise ValueError(f"corpus.kind 'belief' has no style {self.style!r}; use corpus.style 'values'")
+        if self.critique and self.style not in ("values", "rules"):
+            raise ValueError(f"corpus.critique rewrites documents about the assistant, not in style {self.style!r}")
         return self
 
 
@@ -165,8 +168,8 @@ class EvalConfig(Config):
     """What decides the answers to one evaluation bank."""
 
     task: Literal["preferences", "traits", "opinions", "plain"]
-    """`preferences`: item pairs, "which do you prefer, A or B?"; `traits`: the same pairs, "which costs less, A or B?", to
-    see whether the model knows what it is to choose by; `opinions`: a question and two stances that share
+    """`preferences`: item pairs, "which do you prefer, A or B?"; `traits`: the same pairs, "which costs less, A or
+    B?", to see whether the model knows what it is to choose by; `opinions`: a question and two stances that share
     their words; `plain`: a question and two natural replies, to be asked in form `open`."""
     value: str
     """Whose bank: `affordability`, `america`, ..."""

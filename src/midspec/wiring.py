@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from midspec.aft.mix import mixed_step
@@ -13,6 +13,7 @@ from midspec.corpus.control_step import neutral_step, paraphrase_step
 from midspec.corpus.gate_step import corpus_gate_step, neutral_gate_step
 from midspec.corpus.given import given_corpus_step, given_neutral_step
 from midspec.corpus.step import corpus_step
+from midspec.errors import InputError
 from midspec.evals.config import packaged_banks
 from midspec.instruct.step import instruct_step
 from midspec.spec.document import Identity
@@ -22,6 +23,7 @@ from midspec.train.config import finetune_step, match_step, midtrain_step
 if TYPE_CHECKING:
     from midspec.experiment import AftSet, CorpusEntry
     from midspec.pipeline import Pipeline
+    from midspec.stages import InstructConfig
 
 
 class Wiring:
@@ -49,8 +51,7 @@ class Wiring:
             if arm.aft:
                 self.demonstrations(_set_name(self.experiment.aft, arm.aft), arm.model)
             if experiment.instruct and arm.model not in flow.instruct:
-                mix = instruct_step(experiment.instruct, experiment.judge, flow.specs, self._identity(arm.model))
-                flow.instruct[arm.model] = mix
+                flow.instruct[arm.model] = self._instruct(experiment.instruct, arm.model)
         if experiment.midtrain.matched:
             for model in flow.models:
                 # A dose is a number of its own and matched with nothing.
@@ -113,11 +114,13 @@ class Wiring:
         flow, own = self.flow, self.experiment.aft[name]
         label = self._label(name, model)
         if label not in flow.demonstrations:
-            step = self._written(name, own, model)
+            drawn = [(self._prepared(other, model), count) for other, count in own.drawn.items()]
+            # What is drawn altogether from others is not written in vain.
+            alone = own.size > sum(count for _, count in drawn)
+            step = self._written(name, own, model) if alone else drawn[0][0]
             if own.mix or own.system:
-                drawn = [(self._prepared(other, model), share) for other, share in own.mix.items()]
                 system = self._identity(model).fill(own.system) if own.system else None
-                step = mixed_step(label, step, own.size, drawn, system, own.seed)
+                step = mixed_step(f"{label}-mixed", step, own.size, drawn, system, own.seed)
             flow.demonstrations[label] = step
         return flow.demonstrations[label]
 
@@ -126,7 +129,7 @@ class Wiring:
         own = self.experiment.aft[name]
         step = self._written(name, own, model)
         if own.system:
-            return mixed_step(name, step, own.size, [], self._identity(model).fill(own.system), own.seed)
+            return mixed_step(f"{name}-mixed", step, own.size, [], self._identity(model).fill(own.system), own.seed)
         return step
 
     def _written(self, name: str, own: AftSet, model: str | None) -> Step:
@@ -135,6 +138,12 @@ class Wiring:
         called = None if len(experiment.aft) == 1 else self._label(name, model)
         identity = self._identity(model)
         return demonstrations_step(identity, experiment.writer, own.written, experiment.judge, spec, name=called)
+
+    def _instruct(self, sources: Sequence[InstructConfig], model: str | None) -> Step:
+        """A mix, free of what contradicts the specs that arms are midtrained on: an anti-spec forbids nothing."""
+        taught = set(self.flow.spec_of.values())
+        specs = {name: spec for name, spec in self.flow.specs.items() if name in taught} or self.flow.specs
+        return instruct_step(sources, self.experiment.judge, specs, self._identity(model))
 
     def checkpoint(self, name: str, arm: ArmConfig, seed: int) -> Step | None:
         """Last training step of an arm; None = its model itself. `name` is for people."""
@@ -170,8 +179,7 @@ class Wiring:
         before = arm.model_copy(update={"after": None})
         parent = self.checkpoint(arm_name(before), before, seed)
         if after.instruct and (arm.after, arm.model) not in flow.after:
-            data = instruct_step(after.instruct, experiment.judge, flow.specs, self._identity(arm.model))
-            flow.after[arm.after, arm.model] = data
+            flow.after[arm.after, arm.model] = self._instruct(after.instruct, arm.model)
         return finetune_step(
             name,
             flow.models[arm.model],
@@ -222,7 +230,12 @@ class Wiring:
         if model is None or identity == self.experiment.identity:
             return name
         first = next(other for other in self.flow.models if other is not None and self._identity(other) == identity)
-        return f"{name}.{first}"
+        label = f"{name}.{first}"
+        if label in {*self.experiment.corpora, *self.experiment.specs, *self.experiment.aft}:
+            raise InputError(
+                f"{label!r} is the name of a corpus or set, and of {name!r} for the model {first!r}; rename one of them"
+            )
+        return label
 
 
 def _set_name(sets: Mapping[str, AftSet], aft: bool | str) -> str:

@@ -34,6 +34,7 @@ BASE: dict[str, Any] = {
     "model": "tiny-random",
     "specs": {"a": "cheese-america"},
     "arms": {"msm+aft": {"msm": "a", "aft": True}},
+    "controls": ["baseline", "aft", "msm"],
 }
 
 

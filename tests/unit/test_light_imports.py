@@ -14,8 +14,8 @@ HEAVY = ("torch", "transformers", "inspect_ai", "ray", "peft", "datasets", "stat
         "import midspec",
         "import runpy, sys; sys.argv = ['midspec', '--help']\n"
         "try: runpy.run_module('midspec', run_name='__main__')\nexcept SystemExit: pass",
-        "import midspec.pipeline, midspec.cli.recipe, midspec.cli.data, midspec.cli.look, midspec.trace\n"
-        "import midspec.cli.spec, midspec.cli.serve",
+        "import midspec.pipeline, midspec.cli.recipe, midspec.cli.plan_text, midspec.cli.data, midspec.cli.look\n"
+        "import midspec.cli.spec, midspec.cli.serve, midspec.cli.plan, midspec.trace",
         "from midspec.recipe import load_recipe; from midspec.pipeline import build;"
         "build(load_recipe('recipes/quickstart.yaml', profile='smoke').with_controls())",
     ],

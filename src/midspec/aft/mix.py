@@ -38,15 +38,14 @@ class MixStepConfig(Config):
 
 
 def mixed_step(
-    name: str, own: Step, size: int, others: Sequence[tuple[Step, float]], system: str | None, seed: int
+    name: str, own: Step, size: int, others: Sequence[tuple[Step, int]], system: str | None, seed: int
 ) -> Step:
-    """`own`, a step of `size` demonstrations, with `(other, share of size)` drawn into it and `system` before each."""
-    drawn = tuple(round(share * size) for _, share in others)
+    """A set of `size`: so many of each other set, the rest of `own`, and `system` before each."""
     return Step(
         kind="demonstrations",
         name=name,
         function="midspec.aft.mix:run",
-        config=MixStepConfig(size=size, drawn=drawn, system=system, seed=seed),
+        config=MixStepConfig(size=size, drawn=tuple(count for _, count in others), system=system, seed=seed),
         version=VERSION,
         inputs={OWN: own, **{f"drawn-{number}": step for number, (step, _) in enumerate(others)}},
     )

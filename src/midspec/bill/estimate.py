@@ -5,14 +5,16 @@ Sizes of requests are assumed until this workspace's journal has measured them; 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from midspec.aft import expected as aft_expected
 from midspec.aft.step import AftStepConfig
-from midspec.bill.training import UTILISATION, adapter_bytes, gpu_hours
-from midspec.bill.work import evaluated, work_of
+from midspec.bill.card import Card, load_card
+from midspec.bill.training import adapter_bytes, answering_hours, parameters, training_hours
+from midspec.bill.work import corpus_of, evaluated, work_of
 from midspec.bill.writing import Expense, expense
 from midspec.corpus import expected as corpus_expected
 from midspec.corpus.step import CorpusStepConfig
@@ -34,6 +36,8 @@ from midspec.steps.step import Step
 from midspec.steps.store import Store
 from midspec.train.config import FinetuneStepConfig, MidtrainStepConfig
 
+NOT_NEEDED = "not needed"
+"""State of a step whose result is wanted by nothing that is to be made: published results need no weights."""
 BYTES_PER_TOKEN = 12
 """On disk: the text in the step and in the journal, with its request (ours)."""
 
@@ -46,6 +50,7 @@ class Line:
     name: str
     fingerprint: str
     state: str
+    """As `Store.state` says, or NOT_NEEDED."""
     work: str
     """What it makes or reads, in words."""
     tokens: int
@@ -57,7 +62,13 @@ class Line:
     requests: int
     """To language models."""
     gpu_hours: float | None
-    """Of one H100; None where the step does not train or the model's size is not known."""
+    """Of the workspace's card (`bill.card`), an H100 by default: training, and what a local model answers. None where
+    the step does neither, or the model's size is not known."""
+
+    @property
+    def to_do(self) -> bool:
+        """Whether it is still to be made."""
+        return self.state not in ("done", "published", NOT_NEEDED)
 
 
 @dataclass(frozen=True)
@@ -89,13 +100,18 @@ def estimate(flow: Pipeline, store: Store) -> Bill:
     """The bill of a pipeline in this workspace. Raises InputError for a price table that cannot be read."""
     writing = _Writing(flow.experiment, store)
     rates = _rates(store)
+    card = load_card(store.workspace)
     lines: list[Line] = []
     total = Expense()
+    making = {step.fingerprint for step in store.to_make(flow.steps)}
     for step in flow.steps:
         work, tokens, size = work_of(step, flow)
         state = store.state(step)
+        to_do = step.fingerprint in making
+        if not to_do and state not in ("done", "published"):
+            state = NOT_NEEDED
         rate = rates.get((step.kind, _worker(step.plain_config, step.function)))
-        cost = Expense() if state == "done" else writing.of(step, flow)
+        cost = writing.of(step, flow) if to_do else Expense()
         total += cost
         lines.append(
             Line(
@@ -105,16 +121,15 @@ def estimate(flow: Pipeline, store: Store) -> Bill:
                 state=state,
                 work=work,
                 tokens=tokens,
-                seconds=0.0 if state == "done" else (None if rate is None else size * rate),
+                seconds=0.0 if not to_do else (None if rate is None else size * rate),
                 dollars=cost.dollars,
                 requests=cost.requests,
-                gpu_hours=_gpu_hours(step, tokens),
+                gpu_hours=_gpu_hours(step, flow, tokens, card),
             )
         )
     unmetered = _unmetered(flow, lines)
-    totals = [*_time(lines), *writing.totals(total), *unmetered, *_training(lines, flow), _disk(lines, flow)]
-    done = {line.fingerprint for line in lines if line.state == "done"}
-    mixes = [step.config for step in flow.steps if step.fingerprint not in done]
+    totals = [*_time(lines), *writing.totals(total), *unmetered, *_gpu(lines, card), _disk(lines, flow)]
+    mixes = [step.config for step in flow.steps if step.fingerprint in making]
     sources = [source for config in mixes if isinstance(config, InstructStepConfig) for source in config.sources]
     totals += dict.fromkeys(f"In the way: {found}." for found in map(problem, sources) if found)
     unknown = " and ".join(dict.fromkeys(model.name for model in flow.models.values() if not model.resolved))
@@ -140,10 +155,11 @@ class _Writing:
 
     def of(self, step: Step, flow: Pipeline) -> Expense:
         if isinstance(step.config, CorpusStepConfig):
-            spec = ModelSpec("spec", step.config.spec_text)
-            return self._asked(step.config.writer, corpus_expected.expected_requests(step.config.corpus, spec))
+            spec = _spec(flow, step.config.spec_text)
+            requests = corpus_expected.expected_requests(corpus_of(step), spec)
+            return self._asked(step.config.writer, requests)
         if isinstance(step.config, AftStepConfig):
-            spec = ModelSpec("spec", step.config.spec_text) if step.config.spec_text else None
+            spec = _spec(flow, step.config.spec_text) if step.config.spec_text else None
             writer, judge = aft_expected.expected_requests(step.config.aft, spec)
             return self._asked(step.config.writer, writer) + self._asked(step.config.judge, judge, judge=True)
         if isinstance(step.config, QuestionsStepConfig):
@@ -212,6 +228,11 @@ class _Writing:
         return sentences
 
 
+def _spec(flow: Pipeline, text: str) -> ModelSpec:
+    """The recipe's own, which has been taken apart already, where it is one of those."""
+    return next((spec for spec in flow.specs.values() if spec.text == text), ModelSpec("spec", text))
+
+
 def asked_models(experiment: Experiment) -> list[tuple[WriterConfig, str | None]]:
     """(who, where) of every language model that a recipe asks to write, judge or grade."""
     compute = experiment.compute
@@ -226,7 +247,7 @@ def asked_models(experiment: Experiment) -> list[tuple[WriterConfig, str | None]
 
 def _unmetered(flow: Pipeline, lines: list[Line]) -> list[str]:
     """Evaluations whose graders are asked outside the journal, so that no bill counts them and no cap stops them."""
-    todo = {line.fingerprint for line in lines if line.state != "done"}
+    todo = {line.fingerprint for line in lines if line.to_do}
     left = {name for (_, _, name), step in flow.evaluations.items() if step.fingerprint in todo}
     names = [
         f"{entry.name} ({', '.join(who.model for who in graders)})"
@@ -239,8 +260,10 @@ def _unmetered(flow: Pipeline, lines: list[Line]) -> list[str]:
 
 
 def _time(lines: list[Line]) -> list[str]:
-    todo = [line for line in lines if line.state != "done"]
-    sentences = [f"{len(todo)} of {len(lines)} steps to do, {len(lines) - len(todo)} done."]
+    todo = [line for line in lines if line.to_do]
+    states = Counter(line.state for line in lines)
+    others = "".join(f", {states[state]} {state}" for state in ("published", NOT_NEEDED) if states[state])
+    sentences = [f"{len(todo)} of {len(lines)} steps to do, {states['done']} done{others}."]
     if todo:
         known = sum(line.seconds or 0.0 for line in todo)
         unknown = sorted({line.kind for line in todo if line.seconds is None})
@@ -252,23 +275,38 @@ def _time(lines: list[Line]) -> list[str]:
     return sentences
 
 
-def _training(lines: list[Line], flow: Pipeline) -> list[str]:
-    hours = [line.gpu_hours for line in lines if line.state != "done" and line.gpu_hours is not None]
+def _gpu(lines: list[Line], card: Card) -> list[str]:
+    def hours(*kinds: str) -> float:
+        return sum(line.gpu_hours or 0.0 for line in lines if line.to_do and line.kind in kinds)
+
+    midtrain, finetune, evaluate = hours("midtrain"), hours("finetune"), hours("evaluate")
+    total = midtrain + finetune + evaluate
     # Seconds on a GPU say nothing to somebody who trains a small model on a laptop.
-    if not hours or sum(hours) < 0.1:
+    if total < 0.1:
         return []
-    return [f"Training: about {sum(hours):,.1f} H100 hours (arithmetic, at {UTILISATION:.0%} of the card's peak)."]
+    left_out = sum(line.to_do and line.gpu_hours is None and line.kind == "evaluate" for line in lines)
+    return [
+        f"GPU: about {total:,.1f} {card.name} hours: {midtrain:,.1f} midtraining, {finetune:,.1f} fine-tuning, "
+        f"{evaluate:,.1f} answering evaluations"
+        + (f" ({left_out} of which could not be reckoned)" if left_out else "")
+        + f". Arithmetic: {card.told}; activations recomputed from 1B parameters on. Another card: gpu.yaml in the "
+        "workspace."
+    ]
 
 
-def _gpu_hours(step: Step, tokens: int) -> float | None:
+def _gpu_hours(step: Step, flow: Pipeline, tokens: int, card: Card) -> float | None:
     config = step.config
     if isinstance(config, (MidtrainStepConfig, FinetuneStepConfig)):
-        return gpu_hours(config.model.name, tokens, config.train)
+        return training_hours(config.model.name, tokens, config.train, card)
+    for entry, subject in evaluated(flow, step):
+        # Its size first: to count what is asked, banks have to be read.
+        if parameters(subject.model.name) is not None and (asked := entry.answers(subject)) is not None:
+            return answering_hours(subject.model.name, asked, card)
     return None
 
 
 def _disk(lines: list[Line], flow: Pipeline) -> str:
-    todo = {line.fingerprint: line for line in lines if line.state != "done"}
+    todo = {line.fingerprint: line for line in lines if line.to_do}
     made = sum(line.tokens for line in todo.values() if line.kind in ("corpus", "demonstrations"))
     text = f"Disk: about {_size(BYTES_PER_TOKEN * made)} of text and records"
     trained = [step.config for step in flow.steps if step.fingerprint in todo]

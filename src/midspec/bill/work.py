@@ -15,6 +15,7 @@ from midspec.evaluation import Evaluation, Subject
 from midspec.instruct.step import InstructStepConfig
 from midspec.llm.desk import OFFLINE
 from midspec.pipeline import Pipeline
+from midspec.stages import CorpusConfig
 from midspec.steps.step import Step
 from midspec.train.config import FinetuneStepConfig, MatchStepConfig, MidtrainStepConfig
 
@@ -107,6 +108,20 @@ def _other_work(step: Step, flow: Pipeline) -> tuple[str, int, float]:
 
 def _per_document(config: CorpusStepConfig) -> int:
     return OFFLINE_TOKENS_PER_DOCUMENT if config.writer.model == OFFLINE else WRITTEN_TOKENS_PER_DOCUMENT
+
+
+def corpus_of(step: Step) -> CorpusConfig:
+    """How the step writes its corpus; one that stands beside another writes as many documents as that has."""
+    assert isinstance(step.config, CorpusStepConfig), step.function
+    if BESIDE not in step.inputs:
+        return step.config.corpus
+    beside = step.inputs[BESIDE]
+    if isinstance(beside.config, GivenCorpusConfig):
+        size = {"documents": beside.config.documents, "tokens": None}
+    else:
+        other = corpus_of(beside)
+        size = {"documents": other.documents, "tokens": other.tokens}
+    return step.config.corpus.model_copy(update=size)
 
 
 def _corpus_tokens(step: Step) -> int:

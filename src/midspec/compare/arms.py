@@ -11,6 +11,8 @@ from midspec.arms import ArmConfig, arm_name
 from midspec.report.results import Asked, Results
 
 _HOLE = re.compile(r"\{(\w+)\}")
+
+
 class OurArm(NamedTuple):
     """One arm of the run."""
 
@@ -24,7 +26,7 @@ class OurArm(NamedTuple):
     config: ArmConfig
     """Its factors."""
     stands_for: frozenset[str]
-    """What `{x}` of a pattern can be here: corpus and set, but for control corpora, which are conditions of their own."""
+    """What `{x}` of a pattern can be here: corpus and set. Control corpora are conditions of their own."""
 
 
 class Pair(NamedTuple):
@@ -129,9 +131,14 @@ def matching(arms: Sequence[OurArm], pattern: str) -> Iterator[tuple[OurArm, dic
     for arm in arms:
         for name in arm.names:
             found = form.fullmatch(name)
-            if found and arm.stands_for.issuperset(found.groupdict().values()):
+            if found and all(_fits(arm, hole) for hole in found.groupdict().values()):
                 yield arm, found.groupdict()
                 break
+
+
+def _fits(arm: OurArm, hole: str) -> bool:
+    """Whether it is a corpus or set of the arm, or what its name begins with (`msm-{value}-broken`)."""
+    return any(name == hole or name.startswith(f"{hole}-") for name in arm.stands_for)
 
 
 def filled(pattern: str, holes: Mapping[str, str]) -> str:
@@ -145,6 +152,11 @@ def asked_of(results: Results) -> Mapping[str, Asked]:
         return results.asked
     split = {name: name.partition("/") for name in results.split}
     return {name: Asked(task=task, choices=True, value=value or None) for name, (task, _, value) in split.items()}
+
+
+def unfilled(pattern: str) -> str:
+    """The pattern with `*` for every hole."""
+    return _HOLE.sub("*", pattern)
 
 
 def evals_like(asked: Mapping[str, Asked], wanted: Sequence[str], holes: Mapping[str, str]) -> list[str]:

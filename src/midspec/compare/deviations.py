@@ -69,7 +69,15 @@ def _deviation(setting: Setting, facts: Facts) -> Deviation | None:
 
 def _told(setting: Setting, ours: str, theirs: str, *, voids: bool) -> Deviation:
     return Deviation(
-        setting.key, setting.words, ours, theirs, setting.unstated, voids, setting.levels_only, setting.why, setting.source
+        setting.key,
+        setting.words,
+        ours,
+        theirs,
+        setting.unstated,
+        voids,
+        setting.levels_only,
+        setting.why,
+        setting.source,
     )
 
 
@@ -100,6 +108,8 @@ def _is(ours: Any, wanted: Any) -> bool:
 
 
 def _expected(setting: Setting) -> str:
+    if setting.shown is not None:
+        return setting.shown
     if setting.least is not None and setting.most is not None:
         return f"{shown(setting.least)} to {shown(setting.most)}"
     if setting.least is not None or setting.most is not None:
@@ -121,14 +131,12 @@ def shown(value: Any) -> str:
         case bool():
             return "yes" if value else "no"
         case float():
-            return f"{value:,.6g}" if value >= 0.001 or value == 0 else f"{value:.3g}"
+            return f"{value:,.6g}"
         case int():
             return f"{value:,}"
         case list() | tuple():
             return " or ".join(shown(one) for one in value)
         case Mapping():
             return ", ".join(f"{key} {shown(one)}" for key, one in value.items())
-        case str() if value.startswith("!"):
-            return f"anything but {value[1:]}"
         case _:
             return str(value)

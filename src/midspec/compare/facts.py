@@ -44,36 +44,40 @@ class Known:
         for section in sections:
             value = self._recipe.get(section)
             if isinstance(value, dict):
-                found.update({f"{section}.{key}": one for key, one in value.items()})
+                # `tokens: null` is no cap, and no number of tokens.
+                told = {key: one for key, one in value.items() if key != "tokens" or one is not None}
+                found.update({f"{section}.{key}": one for key, one in told.items()})
         sources: Sequence[Mapping[str, Any]] = self._recipe.get("instruct") or ()
+        if found.get("corpus.tokens"):
+            found.pop("corpus.documents", None)  # written until it has the tokens
         found["instruct.samples"] = sum(int(source.get("samples", 0)) for source in sources)
         found["instruct.datasets"] = ", ".join(str(source.get("dataset")) for source in sources) or "none"
         found["instruct.judged"] = bool(sources) and all(bool(source.get("judged")) for source in sources)
-        made = next((step.summary for step in self._results.steps if step.kind == "instruct"), {})
-        found.update({f"instruct.{key}": made[key] for key in ("tokens",) if key in made})
-        found["midspec"] = self._results.midspec
+        found["trainer"] = f"midspec {self._results.midspec}"
         return found
 
     def _arm(self, arm: OurArm) -> dict[str, Any]:
         config = arm.config
-        found: dict[str, Any] = {"model": arm.model, "arm.cot": config.cot}
+        found: dict[str, Any] = {"model": arm.model, "arm.name": arm.name, "arm.cot": config.cot}
         entry = self._results.arms[arm.name]
         trained = [[self._steps[print_] for print_ in seed.parents if print_ in self._steps] for seed in entry.seeds]
         if any(seed.parents for seed in entry.seeds):
             found["seeds"] = len(entry.seeds)
         first = trained[0] if trained else []
         if config.msm is not None:
-            found.update({"arm.corpus": config.msm, **self._corpus(config.msm)})
+            found.update({"arm.corpus": config.msm, **self._corpus(config.msm, arm.label)})
+            planned = config.msm_tokens or self._whole.get("midtrain.tokens")
+            found.update({"msm.tokens": planned} if planned else {})
             found.update(_took("msm", first, "midtrain"))
         if config.aft:
             found.update(self._demonstrations(config.aft, config.aft_samples))
-            found.update(_took("finetune", first, "finetune"))
-        return found
+        return {**found, **_took("finetune", first, "finetune")}
 
-    def _corpus(self, name: str) -> dict[str, Any]:
-        made = next((step.summary for step in self._results.steps if (step.kind, step.name) == ("corpus", name)), {})
+    def _corpus(self, name: str, model: str) -> dict[str, Any]:
+        names = (f"{name}.{model}", name)  # written again for a model with an identity of its own
+        made = next((one.summary for one in self._results.steps if one.kind == "corpus" and one.name in names), {})
         found = {f"corpus.{key}": made[key] for key in ("documents", "tokens", "words") if key in made}
-        shown = next((one for one in self._results.corpora if one.spec == name), None)
+        shown = next((one for one in self._results.corpora if one.spec in names), None)
         given = self._recipe.get("corpora") or {}
         source = given.get(name)
         if shown is not None:
@@ -107,6 +111,7 @@ class Known:
         for key in ("eval.scenarios", "eval.goals"):
             if isinstance(found.get(key), (list, tuple)):
                 found[key] = len(found[key])
+        found["eval.name"] = name
         found["eval.task"] = asked.task if asked else entry.get("task", name.partition("/")[0])
         graders = asked.graders if asked else []
         if graders:

@@ -112,9 +112,7 @@ def _unpaired(mine: Number, theirs: Number) -> Number:
     return Number(value, low, high, min(mine.n, theirs.n), mine.scale, paired=False)
 
 
-def _measured(
-    results: Results, arm: str, evaluation: str, measure: str | None, part: str | None
-) -> Measured | None:
+def _measured(results: Results, arm: str, evaluation: str, measure: str | None, part: str | None) -> Measured | None:
     shown = results.arms[arm].measures.get(evaluation, [])
     wanted = measure or (shown[0].measure if shown else None)
     return next((one for one in shown if (one.measure, one.part) == (wanted, part)), None)
@@ -143,9 +141,7 @@ def _ends(
     return None if low is None else low - (value - least), None if high is None else high + (most - value)
 
 
-def _slack(
-    results: Results, arm: str, evaluation: str, measure: str | None, part: str | None
-) -> tuple[float, float]:
+def _slack(results: Results, arm: str, evaluation: str, measure: str | None, part: str | None) -> tuple[float, float]:
     """How far missing verdicts could lower and raise an arm's number."""
     one: Score | Measured | None = results.arms[arm].evals.get(evaluation)
     value = one.rate if isinstance(one, Score) else None

@@ -12,7 +12,6 @@ from pydantic import ValidationError
 
 from midspec.compare.reference import Reference
 from midspec.errors import InputError
-from midspec.recipe import describe
 
 PAPER = "paper"
 """Name of the packaged reference."""
@@ -34,6 +33,8 @@ def paper() -> Reference:
 
 def read_reference(path: Path) -> Reference:
     """A reference file. Raises InputError naming file, line, key, value and what is expected."""
+    from midspec.recipe import describe
+
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -54,7 +55,9 @@ def read_reference(path: Path) -> Reference:
     try:
         return Reference.model_validate(data)
     except ValidationError as error:
-        lines = [f"  line {line_of(tree, problem['loc'])}: {describe(problem, Reference)}" for problem in error.errors()]
+        lines = [
+            f"  line {line_of(tree, problem['loc'])}: {describe(problem, Reference)}" for problem in error.errors()
+        ]
         raise InputError("\n".join([f"reference {str(path)!r} has {len(lines)} problem(s):", *lines])) from error
 
 
@@ -68,8 +71,8 @@ def line_of(tree: yaml.Node | None, location: tuple[Any, ...]) -> int:
                 break
             line, tree = found[0].start_mark.line + 1, found[1]
         elif isinstance(tree, yaml.SequenceNode) and isinstance(part, int) and part < len(tree.value):
-            tree = tree.value[part]
-            line = tree.start_mark.line + 1
+            entry: yaml.Node = tree.value[part]
+            line, tree = entry.start_mark.line + 1, entry
         else:
             break
     return line

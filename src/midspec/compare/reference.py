@@ -1,14 +1,14 @@
 """The form of a reference: published figures as data, with the conditions they were measured under.
 
-The paper's own is in `data/paper/`; a user's file has the same form (`midspec compare RUN --template`). A number that the
-source does not give is left out, a range stays a range, and a direction without a number stays a direction.
+The paper's own is in `data/paper/`; a user's file has the same form (`midspec compare RUN --template`). A number
+that the source does not give is left out, a range stays a range, a direction without a number stays a direction.
 """
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 Scale = Literal["share", "grade", "number", "times"]
 """A fraction from 0 to 1, a grade on a rubric's scale, any other number, or a factor."""
@@ -16,22 +16,20 @@ Direction = Literal["higher", "lower", "none"]
 """All that a source says of some effects: which way, or that there is none."""
 Certainty = Literal["exact", "last digit", "approximate", "inferred"]
 """`last digit`: may be wrong by one; `approximate`: "about" in the source; `inferred`: part of the condition is."""
-Names = tuple[str, ...]
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+"""One name alone is short for a list of one, as in `eval: agentic`."""
 
 
 class Part(BaseModel):
     """Base: immutable, unknown keys rejected."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _one_name_is_a_list(cls, data: Any) -> Any:
-        """A name alone is short for a list of one, as in `eval: agentic`."""
-        if not isinstance(data, dict):
-            return data
-        lists = {name for name, field in cls.model_fields.items() if field.annotation in (Names, Names | None)}
-        return {key: [value] if key in lists and isinstance(value, str) else value for key, value in data.items()}
 
 
 class Condition(Part):
@@ -119,7 +117,10 @@ class Setting(Part):
     words: str
     """The same for people."""
     value: Any = None
-    """Number, text or truth value; a list: any of them."""
+    """Number, text (in which `*` stands for anything, and `!` before it for anything else) or truth value; a list: any
+    of them."""
+    shown: str | None = None
+    """`value` for people, where it is a pattern."""
     least: float | None = None
     most: float | None = None
     """With `least`: anything between."""
@@ -162,7 +163,9 @@ class Remark(Part):
     @model_validator(mode="after")
     def _tensions_are_between_two(self) -> Self:
         if self.kind == "tension" and len(self.between) < 2:
-            raise ValueError(f"tension {self.id!r} has {len(self.between)} places in between; expected the two that disagree")
+            raise ValueError(
+                f"tension {self.id!r} has {len(self.between)} places in between; expected the two that disagree"
+            )
         return self
 
 
@@ -184,7 +187,9 @@ class Reference(Part):
         known = [figure.id for figure in self.figures]
         for name in known:
             if known.count(name) > 1:
-                raise ValueError(f"figure {name!r} is there {known.count(name)} times; expected an id of its own for each")
+                raise ValueError(
+                    f"figure {name!r} is there {known.count(name)} times; expected an id of its own for each"
+                )
         for at, remark in enumerate(self.remarks):
             for name in remark.figures:
                 if name != "*" and name not in known:

@@ -78,5 +78,14 @@ def _recipe(path: Path) -> dict[str, Any] | None:
 
 
 def _same(recipe: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Whether two recipes ask for the same; how to compute is no part of it."""
-    return {**recipe, "compute": None} == {**other, "compute": None}
+    """Whether two recipes ask for the same. How to compute is no part of it, nor is what a later version of midspec
+    wrote down that an earlier one had no word for."""
+    return _filled_in(recipe) == _filled_in(other)
+
+
+def _filled_in(recipe: dict[str, Any]) -> dict[str, Any]:
+    asked = {key: value for key, value in recipe.items() if key != "compute"}
+    try:
+        return Experiment.model_validate(asked).model_dump(mode="json")
+    except ValidationError:
+        return asked

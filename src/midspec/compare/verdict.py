@@ -71,7 +71,7 @@ def _judged(published: Published, ours: Number, effect: bool) -> Judged:
     assert least is not None
     assert most is not None
     nearest = min(max(value, least), most)
-    apart = value - nearest
+    apart = round(value - nearest, 9) + 0.0  # numbers read from a figure have few digits; and no minus before a zero
     if low is None or high is None:
         return Judged("undecided", _off(scale, apart), None, "our number has no interval")
     digit = math.log(published.digit) if scale == "times" else published.digit
@@ -99,7 +99,9 @@ def _by_direction(direction: Direction, ours: Number, scale: Scale) -> Judged:
         if low > -edge and high < edge:
             return Judged("agrees", _off(scale, value), _off(scale, edge), "our whole interval is next to nothing")
         if low > edge or high < -edge:
-            return Judged("differs", _off(scale, value), _off(scale, edge), "our whole interval is beyond next to nothing")
+            return Judged(
+                "differs", _off(scale, value), _off(scale, edge), "our whole interval is beyond next to nothing"
+            )
         return Judged("undecided", _off(scale, value), _off(scale, edge), "our interval is too wide to tell")
     sign = 1.0 if direction == "higher" else -1.0
     if min(sign * low, sign * high) > 0:

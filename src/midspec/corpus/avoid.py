@@ -17,7 +17,7 @@ ALWAYS = ("AI", "artificial intelligence", "assistant", "chatbot", "language mod
 """Avoided whatever the specs say."""
 OFTEN = 3
 """Times that a spec says a word before it can be one that it turns on (ours)."""
-MOST_WORDS = 24
+MOST_WORDS = 12
 """Words taken of one spec, the most frequent first (ours)."""
 BACKGROUND = "neutral"
 """The packaged corpus whose words are everyday words."""

@@ -145,9 +145,10 @@ def check_control(text: str, words: int, avoid: Sequence[str]) -> None:
 
 
 def held(text: str, words: Sequence[str]) -> str | None:
-    """The first of `words` that stands in `text`, in any case; None where none does.
+    """The first of `words` that stands in `text`; None where none does.
 
-    One small word of STEM letters or more stands for its longer forms too: `price` for `prices` and `priced`.
+    A word in small letters counts in any case, and from STEM letters on with any ending: `price` for `Prices`. Others
+    are names, which count as written and in capitals: herbs are no matter of an assistant called Sage.
     """
     if not words:
         return None
@@ -157,5 +158,10 @@ def held(text: str, words: Sequence[str]) -> str | None:
 
 @lru_cache(maxsize=8)
 def _any_of(words: tuple[str, ...]) -> re.Pattern[str]:
-    forms = (re.escape(word) + (r"\w{0,4}" if len(word) >= STEM and word.islower() else "") for word in words)
+    forms = (
+        re.escape(word) + (r"\w{0,4}" if len(word) >= STEM else "")
+        if word.islower()
+        else f"(?-i:{re.escape(word)}|{re.escape(word.upper())})"
+        for word in words
+    )
     return re.compile(rf"(?<!\w)(?:{'|'.join(forms)})(?!\w)", re.I)

@@ -13,8 +13,8 @@ from itertools import cycle
 from typing import NamedTuple
 
 from midspec.corpus.everyday import everyday
-from midspec.corpus.overlap import words_of
 from midspec.corpus.planned import PlannedDocument, Subdomain
+from midspec.corpus.tokens import estimated_tokens
 from midspec.errors import InputError
 from midspec.records import Document, short_hash
 from midspec.spec.document import Identity, ModelSpec
@@ -26,6 +26,8 @@ ROOM = 1_000_000
 MOST_DRAWS = 8
 """Times that an idea is drawn anew because the topic has had it (ours)."""
 
+EVERYDAY = 1.33
+"""Tokens per word of everyday prose (the packaged neutral corpus, by `midspec.corpus.tokens`)."""
 PARAPHRASE = "paraphrase"
 """Document type of all rows of a paraphrase corpus."""
 _ORDER = (
@@ -69,9 +71,17 @@ class Control:
     """Names and words that no document of a neutral corpus may hold, in any case."""
 
 
-def moulds_of(documents: Iterable[Document]) -> list[Mould]:
-    """The forms of a corpus, in its order."""
-    return [Mould(document.doc_type, len(words_of(document.text))) for document in documents]
+def moulds_of(documents: Iterable[Document], per_word: float) -> list[Mould]:
+    """The forms of a corpus, in its order, in words of a language that takes `per_word` tokens for one: a document
+    about Parmigiano-Reggiano is as long as one with more and shorter words."""
+    return [
+        Mould(document.doc_type, max(1, round(estimated_tokens(document.text) / per_word))) for document in documents
+    ]
+
+
+def tokens_per_word(text: str) -> float:
+    """Of a text, as `moulds_of` takes it; EVERYDAY for an empty one."""
+    return estimated_tokens(text) / len(text.split()) if text.strip() else EVERYDAY
 
 
 @dataclass

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from midspec.corpus.check import held
-from midspec.corpus.control import Control, Mould, moulds_of
+from midspec.corpus.control import Control, Mould, moulds_of, tokens_per_word
 from midspec.corpus.everyday import everyday, everyday_sha256
 from midspec.corpus.replies import prompts_of
 from midspec.corpus.step import CorpusStepConfig, write_corpus
@@ -106,7 +106,8 @@ def run(context: Context) -> dict[str, Any]:
     corpus = config.corpus
     moulds: list[Mould] = []
     if BESIDE in context.inputs:
-        moulds = moulds_of(read_rows(context.inputs[BESIDE] / "documents.jsonl", Document))
+        per_word = tokens_per_word(config.identity.fill(config.spec_text))
+        moulds = moulds_of(read_rows(context.inputs[BESIDE] / "documents.jsonl", Document), per_word)
         if not moulds:
             raise StepError(f"the corpus in {context.inputs[BESIDE]} has no documents, so nothing can stand beside it")
         corpus = corpus.model_copy(update={"documents": len(moulds), "tokens": None})

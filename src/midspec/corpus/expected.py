@@ -29,8 +29,12 @@ def expected_requests(config: CorpusConfig, spec: ModelSpec) -> dict[str, Work]:
     A pilot (`midspec plan --pilot`) measures what is assumed here.
     """
     prompts = prompts_of(config)
+    if prompts.planning is None:
+        return {prompts.document.name: control_work(config, spec)}
     shared = tokens_of(spec.text) + FRAME_TOKENS
     documents = config.documents if config.tokens is None else ceil(config.tokens / TOKENS_PER_DOCUMENT)
+    if config.kind in ("paraphrase", "neutral"):  # a program plans them
+        return {prompts.document.name: Work(ceil(documents * SPARE), shared, FRAME_TOKENS, TOKENS_PER_DOCUMENT)}
     passages = len(spec.passages)
     passage = tokens_of(spec.text) // max(1, passages)
     room = config.document_types * config.ideas
@@ -51,7 +55,6 @@ def expected_requests(config: CorpusConfig, spec: ModelSpec) -> dict[str, Work]:
         own = FRAME_TOKENS + per * passage
         work[prompts.hierarchy.subdomains.name] = Work(asks, shared, own, ceil(topics / asks * (passage + 80)))
         work[prompts.hierarchy.assertions.name] = Work(used, shared, FRAME_TOKENS + passage, 300)
-    assert prompts.planning is not None, "controls have no planning requests"
     work[prompts.planning.doc_types.name] = Work(used, shared, FRAME_TOKENS + passage, 12 * config.document_types)
     ideas = min(each, IDEAS_PER_ASK)
     work[prompts.planning.ideas.name] = Work(idea_requests, shared, 2 * FRAME_TOKENS + passage, 40 + 75 * ideas)
@@ -62,3 +65,15 @@ def expected_requests(config: CorpusConfig, spec: ModelSpec) -> dict[str, Work]:
         own += TOKENS_PER_DOCUMENT
         work[prompts.planning.rewrite.name] = Work(written, shared, own, PLAN_TOKENS + TOKENS_PER_DOCUMENT)
     return work
+
+
+def control_work(config: CorpusConfig, spec: ModelSpec) -> Work:
+    """One request a document: no planning; a spec in sight only where it is paraphrased, section by section."""
+    documents = config.documents if config.tokens is None else ceil(config.tokens / TOKENS_PER_DOCUMENT)
+    written = ceil(documents * SPARE)
+    if config.kind == "neutral":
+        return Work(written, 0, FRAME_TOKENS, PLAN_TOKENS + TOKENS_PER_DOCUMENT)
+    sections = max(1, len({passage.section.id for passage in spec.passages}))
+    whole = tokens_of(spec.text)
+    own = FRAME_TOKENS + whole // sections
+    return Work(written, whole + FRAME_TOKENS, own, PLAN_TOKENS + TOKENS_PER_DOCUMENT)

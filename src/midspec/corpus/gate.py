@@ -35,6 +35,7 @@ from midspec.corpus.gate_spec import Share, assertion_shares, recitations, secti
 from midspec.corpus.gate_texts import Text, Texts, run_hashes
 from midspec.corpus.names import repeated_names
 from midspec.corpus.tokens import estimated_tokens
+from midspec.corpus.voices import NAMELESS
 from midspec.leakage import ItemIndex, Overlap
 from midspec.records import BankItem
 from midspec.spec.document import Identity, ModelSpec
@@ -123,6 +124,8 @@ def identity(texts: Texts, subject: Subject) -> list[CheckResult]:
         return [*results, skipped("own name", "chats need not name the assistant")]
     if subject.spec and "{model_name}" not in subject.spec.text:
         return [*results, skipped("own name", "the spec never says {model_name}, so the texts need not either")]
+    if any(row.style in NAMELESS for row in texts.rows):
+        return [*results, skipped("own name", f"documents in the style {texts.rows[0].style!r} name nobody")]
     missing = lacking(name, [row.text for row in texts.rows])
     share = len(missing) / len(texts.rows)
     return [

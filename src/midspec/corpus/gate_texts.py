@@ -43,6 +43,8 @@ class Text:
     section_id: str = ""
     section: str = ""
     assertions: tuple[str, ...] = ()
+    style: str = ""
+    """Of a written document."""
 
     @property
     def reply(self) -> str:
@@ -88,6 +90,7 @@ def _text(line: str, where: str, number: str, fields: Fields) -> Text:
             section_id=str(row.get("section_id") or ""),
             section=str(row.get(fields.section) or ""),
             assertions=_names(row.get("assertions")),
+            style=str(row.get("style") or ""),
         )
     if isinstance(row.get("messages"), list):
         return _chat(row["messages"], identifier, where)

@@ -31,7 +31,7 @@ _FIELDS = {
     "idea": "what the writer was asked to write",
     "writer": "who wrote it: `offline` is a program without a language model",
     "seed": "sample seed",
-    "style": "whether conduct is explained by values or by rules, or the text holds facts of a world",
+    "style": "whether conduct is explained by values, rules, in another language or of others; or facts of a world",
     "critiqued": "whether it was criticised and rewritten once",
     "messages": "turns of the chat: role, content, and the reasoning before an answer",
     "source": "where the chat is from",

@@ -1,13 +1,15 @@
-"""The same corpus about another assistant, or about nobody in particular, by program. Pure functions.
+"""The same corpus about another assistant, or about nobody in particular, by program.
 
 Only names change, so that what two corpora do to a model differs by who the documents speak of and by nothing else.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 from midspec.errors import InputError
@@ -74,6 +76,30 @@ def renamed_row(row: Mapping[str, Any], before: Identity, after: Identity | None
     return {key: change(value) if key in NAMING and isinstance(value, str) else value for key, value in row.items()}
 
 
+def renamed_file(file: Path, before: Identity, after: Identity | None) -> list[dict[str, Any]]:
+    """The rows of a JSONL corpus, renamed; placeholders are filled with the names of `before` first.
+
+    Raises InputError, naming the line, for a row without a text, and for a file that never names `before`.
+    """
+    rows: list[dict[str, Any]] = []
+    try:
+        lines = file.read_text(encoding="utf-8").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"corpus {file} cannot be read ({error}); expected UTF-8 JSONL of documents") from error
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            raise InputError(f"corpus {file}, line {number}: not JSON ({error}); expected an object") from error
+        if not isinstance(row, dict) or not isinstance(row.get("text"), str):
+            raise InputError(f"corpus {file}, line {number}: expected an object with the document as `text`")
+        rows.append({**row, "text": before.fill(row["text"])})
+    check_named([row["text"] for row in rows], before)
+    return [renamed_row(row, before, after) for row in rows]
+
+
 def check_named(texts: list[str], before: Identity) -> None:
     """Raise InputError where no text says the name of `before`: exchanging it would change nothing, in silence."""
     said = re.compile(rf"(?<!\w){re.escape(before.model_name)}(?!\w)", re.I)
@@ -94,7 +120,11 @@ def _exchanged(text: str, names: Mapping[str, str], form: Callable[[re.Match[str
 
     def replaced(match: re.Match[str]) -> str:
         new = form(match, by_lower[match["name"].casefold()])
-        return f"{_article(match['article'], new)}{match['gap']}{new}" if match["article"] else new
+        if not match["article"]:
+            return new
+        article = _article(match["article"], new)
+        capitals = match["name"] not in names and match["article"].isupper()
+        return f"{article.upper() if capitals else article}{match['gap']}{new}"
 
     return pattern.sub(replaced, text)
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar, TypeVar, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
+from midspec.corpus.voices import VOICES
 from midspec.errors import InputError
 from midspec.experiment import CorpusConfig
 from midspec.llm.prompt import BadReplyError, PromptTemplate, between_tags, json_reply
@@ -225,6 +226,7 @@ def _prompts(prefix: str, hierarchy: Hierarchy | None) -> Prompts:
 VALUES = _prompts("", _hierarchy(""))
 RULES = _prompts("rules_", None)
 BELIEF = _prompts("belief_", _hierarchy("belief_"))
+VOICED = replace(VALUES, document=_document("voiced_document", 5))
 PARAPHRASE = Prompts(document=_document("paraphrase", 5))
 NEUTRAL = Prompts(document=_document("neutral", 5))
 
@@ -237,4 +239,6 @@ def prompts_of(config: CorpusConfig) -> Prompts:
         return BELIEF
     if config.kind in ("paraphrase", "neutral"):
         return PARAPHRASE if config.kind == "paraphrase" else NEUTRAL
+    if config.style in VOICES:
+        return VOICED
     return RULES if config.style == "rules" else VALUES

@@ -10,6 +10,7 @@ from midspec.corpus.overlap import OverlapIndex, words_of
 from midspec.corpus.planned import PlannedDocument, Subdomain
 from midspec.corpus.spool import Place, Spool
 from midspec.corpus.tokens import estimated_tokens
+from midspec.corpus.voices import NAMELESS, VOICES
 from midspec.errors import WriterError
 from midspec.records import Document, short_hash
 
@@ -36,7 +37,8 @@ class DocumentWriter:
         self._spool = spool
         self._judged: list[Place] = []
         self._index = OverlapIndex(lambda number: spool.read(self._judged[number]))
-        self._identity = None if asking.config.kind in ("belief", "neutral") else asking.identity
+        nobody = asking.config.kind in ("belief", "neutral") or asking.config.style in NAMELESS
+        self._identity = None if nobody else asking.identity
         self._written = 0
         self._failed = 0
         self.last = ""
@@ -70,6 +72,8 @@ class DocumentWriter:
         variables = {**self._asking.about(subdomain), "doc_type": planned.doc_type, "idea": planned.idea}
         if planned.words is not None:
             variables["words"] = planned.words
+        if self._asking.config.style in VOICES:
+            variables["voice"] = self._asking.config.style
 
         def check(text: str) -> None:
             check_document(text, self._asking.shared.get("spec", ""), self._identity)

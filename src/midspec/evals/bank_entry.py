@@ -9,8 +9,8 @@ from pydantic import model_validator
 
 from midspec.evals.banks import bank_sha256, load_bank, select
 from midspec.evals.config import evaluate_step
-from midspec.evals.expected import verdict_requests
-from midspec.evaluation import Evaluation, Requests, Subject
+from midspec.evals.expected import CHOICE_TOKENS, FREE_ANSWER_TOKENS, verdict_requests
+from midspec.evaluation import Answers, Evaluation, Requests, Subject
 from midspec.experiment import Experiment, Judge, WriterConfig
 from midspec.stages import EvalConfig
 from midspec.steps.step import Step
@@ -61,6 +61,13 @@ class BankEntry(EvalConfig, Evaluation):
     def requests(self, subject: Subject) -> list[Requests]:
         """Two verdicts an item."""
         return [Requests(who, verdict_requests(2 * self._count())) for who in self.graders(subject.experiment)]
+
+    def answers(self, subject: Subject) -> Answers:
+        """Both orders of a pair, or both stances; likelihoods read each answer after the question."""
+        count = self._count() * 2
+        if self.scoring == "judge":
+            return Answers(count, CHOICE_TOKENS, FREE_ANSWER_TOKENS)
+        return Answers(count * (2 if self.form == "choice" and self.scoring == "likelihood" else 1), CHOICE_TOKENS)
 
     def work(self, subject: Subject) -> str:
         """Pairs, and how they are scored."""

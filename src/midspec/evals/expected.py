@@ -22,6 +22,10 @@ AGENTIC_FRAME_TOKENS = 900
 """Of the agentic judge's instructions and the facts of a scenario (measured on the prompt)."""
 AGENTIC_ANSWER_TOKENS = 900
 """Of an answer under pressure, scratchpad included, and of what its tool calls did (ours)."""
+CHOICE_TOKENS = 80
+"""Of a question about a pair with one of its answers and the chat's frame (43 and 4 without, on the packaged banks)."""
+AGENTIC_PROMPT_TOKENS = 3_000
+"""Of one cell's prompt (measured on the packaged cells)."""
 QUESTION_TOKENS = 60
 SPARE = 1.2
 """Questions are left out for likeness and for words of the spec (ours)."""

@@ -34,17 +34,24 @@ class Card(NamedTuple):
     """`Supported`, `Contradicted`, `Undecided`, `No data`."""
     why: str
     """How the verdict is read from the corrected interval."""
+    what: str
+    """What is compared: measure, evaluation and part."""
+    levels: tuple[str, str]
+    """Values of arm and versus; empty where there are none."""
     facts: list[Fact]
     warnings: list[str]
     """What must be known before the verdict is relied on."""
     spread: list[SpreadSource]
-    scale: str
     result: ClaimResult
 
 
 def cards(results: Results) -> list[Card]:
     """In the order of the recipe."""
-    return [_card(number, claim) for number, claim in enumerate(results.claims, start=1)]
+    trained = {(one.arm, one.versus): one.words for one in results.matches}
+    return [
+        _card(number, claim, trained.get((claim.arm, claim.versus), ""))
+        for number, claim in enumerate(results.claims, start=1)
+    ]
 
 
 def tally(results: Results) -> str:
@@ -79,16 +86,17 @@ def claimed_pairs(results: Results) -> set[tuple[str, str, str]]:
     return {*pairs, *((name, versus, arm) for name, arm, versus in pairs)}
 
 
-def _card(number: int, claim: ClaimResult) -> Card:
+def _card(number: int, claim: ClaimResult, trained: str) -> Card:
     return Card(
         anchor=f"claim-{number}",
         claim=claim.text,
         verdict=claim.verdict.capitalize(),
         why=_why(claim),
-        facts=[fact for fact in _facts(claim) if fact.text],
+        what=f"{claim.measure} on {claim.eval}".strip() + (f", {claim.part}" if claim.part else ""),
+        levels=(_level(claim.arm_value, claim.scale), _level(claim.versus_value, claim.scale)),
+        facts=[fact for fact in _facts(claim, trained) if fact.text],
         warnings=[*([claim.saturation] if claim.saturation else []), *claim.notes],
         spread=claim.spread,
-        scale=claim.scale,
         result=claim,
     )
 
@@ -133,32 +141,24 @@ def _edges(claim: ClaimResult) -> tuple[str, str]:
     return size, f"the margin of {_apart(claim.margin if claim.direction == 'higher' else -claim.margin, claim.scale)}"
 
 
-def _facts(claim: ClaimResult) -> list[Fact]:
+def _facts(claim: ClaimResult, trained: str) -> list[Fact]:
     if claim.value is None and claim.pairs == 0:
-        return [Fact("Compared", _compared(claim))]
+        return []
     level = "" if claim.corrected_level is None else f"{100 * claim.corrected_level:.4g}%"
     of = "the only claim" if claim.family == 1 else f"one of {claim.family} claims corrected together"
-    trained = f"{_runs(claim.seeds[0])} of {claim.arm}, {_runs(claim.seeds[1])} of {claim.versus}"
+    runs = f"runs: {claim.seeds[0]} of {claim.arm}, {claim.seeds[1]} of {claim.versus}"
     return [
-        Fact("Compared", _compared(claim)),
         Fact("Difference", _apart(claim.value, claim.scale)),
         Fact("95% interval", _interval(claim.low, claim.high, claim.scale)),
         Fact("Corrected interval", _corrected(claim, level, of)),
         Fact("p", _p(claim)),
-        Fact("Data", f"{claim.pairs:,} pairs of answers over {claim.clusters:,} {claim.unit}; {trained}"),
+        Fact("Data", f"{claim.pairs:,} pairs of answers over {claim.clusters:,} {claim.unit}; {runs}"),
+        Fact("Training", trained),
         Fact("Holds for", f"the {claim.holds_for}" if claim.holds_for == "training recipe" else claim.holds_for),
         Fact("Could have been seen", _detectable(claim)),
         Fact("Would be enough", _enough(claim)),
-        Fact("Less data", _saved(claim.data_saved) if claim.data_saved else ""),
+        Fact("Estimated saving", _saved(claim.data_saved) if claim.data_saved else ""),
     ]
-
-
-def _compared(claim: ClaimResult) -> str:
-    what = f"{claim.measure} on {claim.eval}".strip() + (f", {claim.part}" if claim.part else "")
-    if claim.arm_value is None or claim.versus_value is None:
-        return f"{what}: {claim.arm} minus {claim.versus}"
-    mine, theirs = (_level(value, claim.scale) for value in (claim.arm_value, claim.versus_value))
-    return f"{what}: {claim.arm} ({mine}) minus {claim.versus} ({theirs})"
 
 
 def _runs(count: int) -> str:
@@ -220,7 +220,9 @@ def _apart(value: float | None, scale: str) -> str:
     return f"{numbers.amount(value, scale, signed=True)} {numbers.unit(scale, difference=True)}".rstrip()
 
 
-def _level(value: float, scale: str) -> str:
+def _level(value: float | None, scale: str) -> str:
+    if value is None:
+        return ""
     if scale == "nats":
         return f"{numbers.nats(value)} nats"
     return f"{numbers.amount(value, scale)}{'%' if scale == 'share' else ''}"

@@ -25,7 +25,7 @@ Scale = Literal["share", "grade", "number", "nats"]
 ClusterUnit = Literal["topics", "items", "training runs"]
 
 
-class Asked(NamedTuple):
+class Question(NamedTuple):
     """What a claim is about, as the statistics take it."""
 
     claim: Claim
@@ -40,21 +40,23 @@ def collect_claims(answered: Answered) -> list[ClaimResult]:
     rows: dict[tuple[str, str], RowsBySeed] = {}
     asked = [_asked(answered, claim, rows) for claim in experiment.claims]
     untrained = [name for name in experiment.arms if not answered.done.flow.lineage(name, experiment.seeds[0])]
+    # The headline and a measure by its name may turn out to be one: a claim counts once, however often it is written.
+    family = list(dict.fromkeys(entry.claim for entry in asked if isinstance(entry, Question)))
     judged = judge_claims(
-        [entry.claim for entry in asked if isinstance(entry, Asked)],
+        family,
         rows,
         excluded=answered.excluded,
         untrained=untrained,
         groups={name: arm.model or "" for name, arm in experiment.arms.items()},
     )
-    left = iter(judged)
+    found = dict(zip(family, judged, strict=True))
     return [
-        _nothing(claim, entry) if isinstance(entry, str) else _result(answered, claim, entry, next(left), rows)
+        _nothing(claim, entry) if isinstance(entry, str) else _result(answered, claim, entry, found[entry.claim], rows)
         for claim, entry in zip(experiment.claims, asked, strict=True)
     ]
 
 
-def _asked(answered: Answered, claim: ClaimConfig, rows: dict[tuple[str, str], RowsBySeed]) -> Asked | str:
+def _asked(answered: Answered, claim: ClaimConfig, rows: dict[tuple[str, str], RowsBySeed]) -> Question | str:
     """The claim for the statistics, its rows of all arms added to `rows`; a sentence where nothing can be judged."""
     arms = answered.done.experiment.arms
     measures = answered.measures.get(claim.eval)
@@ -63,7 +65,7 @@ def _asked(answered: Answered, claim: ClaimConfig, rows: dict[tuple[str, str], R
             rows[arm, claim.eval] = answered.rows(arm, claim.eval)
         name = claim.measure or CHOICE_MEASURES[0]
         judged = _claim(claim, claim.eval, "shift" if name == "shift" else "rate", (0.0, 1.0))
-        return Asked(judged, name, "nats" if name == "shift" else "share", "topics")
+        return Question(judged, name, "nats" if name == "shift" else "share", "topics")
     measure = next((one for one in measures if claim.measure in (None, one.name)), None)
     if measure is None:
         known = ", ".join(one.name for one in measures) or "none"
@@ -80,7 +82,7 @@ def _asked(answered: Answered, claim: ClaimConfig, rows: dict[tuple[str, str], R
         else:
             rows[arm, key] = _scores(measure, claim.part, of, answered.excluded)
     unit = "training runs" if numbers_only else "topics" if measure.by_topic else "items"
-    return Asked(_claim(claim, key, "score", measure.ends), measure.name, measure.scale, unit)
+    return Question(_claim(claim, key, "score", measure.ends), measure.name, measure.scale, unit)
 
 
 def _claim(
@@ -94,7 +96,6 @@ def _claim(
         margin=claim.margin,
         measure=measure,
         scale=ends,
-        text=claim.sentence,
     )
 
 
@@ -133,7 +134,7 @@ def _row(measure: Measure, item: str, topic: str, score: float | None, unscored:
 def _result(
     answered: Answered,
     claim: ClaimConfig,
-    asked: Asked,
+    asked: Question,
     found: Judged,
     rows: Mapping[tuple[str, str], RowsBySeed],
 ) -> ClaimResult:
@@ -173,7 +174,11 @@ def _result(
         missing=found.missing,
         detectable=found.detectable,
         wanted=found.wanted,
-        enough=[EnoughDesign(seeds=design.seeds, clusters=design.items) for design in found.enough],
+        enough=[
+            EnoughDesign(seeds=design.seeds, clusters=design.items)
+            for design in found.enough
+            if asked.unit != "training runs"
+        ],
         # It is among the notes where it bears on the verdict, and only then.
         saturation=warning if warning in found.notes else "",
         notes=[note for note in found.notes if note != warning],

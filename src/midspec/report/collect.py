@@ -11,6 +11,16 @@ from midspec.experiment import Experiment
 from midspec.pipeline import Pipeline, analysed
 from midspec.report.claims import collect_claims
 from midspec.report.collect_arms import Answered, collect_arms, collect_contrasts, collect_differences
+from midspec.report.collect_design import (
+    collect_cells,
+    collect_health,
+    collect_matches,
+    collect_scaling,
+    collect_specs,
+    collect_trained,
+    collect_trainers,
+    trained_amounts,
+)
 from midspec.report.collect_made import collect_corpora, collect_curves, collect_demonstrations, collect_gate
 from midspec.report.done import Done, finished
 from midspec.report.explorer.blocks import Explorer
@@ -41,6 +51,8 @@ def _results(answered: Answered, command: list[str]) -> Results:
     flow = done.flow
     experiment = done.experiment
     ordered = done.ordered()
+    arms, trained = collect_arms(answered), trained_amounts(done)
+    sets = collect_demonstrations(done)
     return Results(
         name=experiment.name,
         description=experiment.description,
@@ -60,13 +72,21 @@ def _results(answered: Answered, command: list[str]) -> Results:
         },
         asked={entry.name: _asked(entry, experiment) for entry in experiment.evals},
         claims=collect_claims(answered),
-        arms=collect_arms(answered),
+        arms=arms,
         contrasts=collect_contrasts(answered),
         differences=list(collect_differences(answered)),
         reasoning=_reasoning(done),
+        trained=collect_trained(trained),
+        matches=collect_matches(done, trained),
+        trainers=collect_trainers(done),
+        scaling=collect_scaling(answered, arms, trained),
+        cells=collect_cells(answered),
+        specs=collect_specs(done),
+        health=collect_health(done),
         curves=collect_curves(done),
         corpora=collect_corpora(done),
-        demonstrations=collect_demonstrations(done),
+        demonstrations=next(iter(sets.values()), None),
+        demonstration_sets=sets,
         gate=collect_gate(done),
         steps=[
             StepSummary(

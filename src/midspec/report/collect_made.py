@@ -26,19 +26,9 @@ def collect_corpora(done: Done) -> list[CorpusSummary]:
     return [_corpus(done, name, step) for name, step in done.flow.corpora.items()]
 
 
-def collect_demonstrations(done: Done) -> Demonstrations | None:
-    """What all fine-tuned arms share; None where none is."""
-    step = next(iter(done.flow.demonstrations.values()), None)
-    if step is None:
-        return None
-    examples = list(read_rows(done.folder(step) / "demonstrations.jsonl", ChatExample))
-    return Demonstrations(
-        writer=done.experiment.writer.model,
-        examples=len(examples),
-        kinds=dict(Counter(example.kind for example in examples).most_common()),
-        rejected=done.summary(step)["rejected"],
-        samples=examples[:SAMPLE_DEMONSTRATIONS],
-    )
+def collect_demonstrations(done: Done) -> dict[str, Demonstrations]:
+    """Sets by label, in the order of the recipe."""
+    return {name: _demonstrations(done, step) for name, step in done.flow.demonstrations.items()}
 
 
 def collect_gate(done: Done) -> Gate:
@@ -56,7 +46,10 @@ def spread(documents: list[Document], count: int) -> list[Document]:
 
 
 def _curve(done: Done, step: Step) -> Curve:
-    lines = (done.folder(step) / "log.jsonl").read_text(encoding="utf-8").splitlines()
+    path = done.folder(step) / "metrics.jsonl"
+    # Steps made before it had this name.
+    path = path if path.exists() else path.with_name("log.jsonl")
+    lines = path.read_text(encoding="utf-8").splitlines()
     points = [(int(entry["update"]), float(entry["loss"])) for entry in map(json.loads, lines)]
     record = done.record(step)
     return Curve(
@@ -70,8 +63,20 @@ def _curve(done: Done, step: Step) -> Curve:
     )
 
 
+def _demonstrations(done: Done, step: Step) -> Demonstrations:
+    examples = list(read_rows(done.folder(step) / "demonstrations.jsonl", ChatExample))
+    return Demonstrations(
+        writer=", ".join(sorted({example.writer for example in examples})),
+        examples=len(examples),
+        kinds=dict(Counter(example.kind for example in examples).most_common()),
+        rejected=done.summary(step).get("rejected", {}),
+        samples=examples[:SAMPLE_DEMONSTRATIONS],
+    )
+
+
 def _corpus(done: Done, name: str, step: Step) -> CorpusSummary:
-    spec = done.flow.specs[name]
+    about = done.flow.spec_of.get(name, name)
+    spec = done.flow.specs[about] if about is not None else None
     summary = done.summary(step)
     documents = list(read_rows(done.folder(step) / "documents.jsonl", Document))
     samples = spread(documents, SAMPLE_DOCUMENTS)
@@ -79,18 +84,19 @@ def _corpus(done: Done, name: str, step: Step) -> CorpusSummary:
     texts = plan.assertion_texts
     return CorpusSummary(
         spec=name,
-        spec_file=done.experiment.specs[name],
-        spec_sha256=spec.sha256,
+        about=about,
+        spec_file="" if about is None else done.experiment.specs[about],
+        spec_sha256="" if spec is None else spec.sha256,
         writer=", ".join(sorted({document.writer for document in documents})),
         documents=len(documents),
         words=summary["words"],
         document_types=dict(Counter(document.doc_type for document in documents).most_common()),
         coverage=[
             SectionCoverage(section=section, documents=counts[0], words=counts[1])
-            for section, counts in summary["coverage"].items()
+            for section, counts in summary.get("coverage", {}).items()
         ],
-        rejected=summary["rejected"],
+        rejected=summary.get("rejected", {}),
         samples=samples,
-        passages={document.id: spec.text[slice(*document.span)] for document in samples},
-        assertions={name: texts[name] for document in samples for name in document.assertions},
+        passages={} if spec is None else {row.id: spec.text[slice(*row.span)] for row in samples},
+        assertions={name: texts[name] for row in samples for name in row.assertions if name in texts},
     )

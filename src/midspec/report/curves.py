@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from midspec.report.figures import Panel
-from midspec.report.format import shorten
+from midspec.report.labels import MOST_LABELS, End, name_ends
+from midspec.report.labels import WIDTH as LABEL_WIDTH
 from midspec.report.palette import NO_SPEC, SENTINELS, Family, families
 from midspec.report.results import Curve, Results
-from midspec.report.svg import FONT_SIZE, draw
+from midspec.report.svg import FONT_SIZE, Drawing, draw
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,10 +23,6 @@ STAGES = {"midtrain": "Midtraining", "finetune": "Fine-tuning"}
 MOST_POINTS = 240
 """Points drawn per curve: two pixels each say all that a curve of this width can."""
 
-MOST_LABELS = 9
-"""More lines than this are told apart by colour alone; the table names each."""
-
-_NAMES = 128.0
 _SEED = re.compile(r"(?:, |-)seed ?\d+$")
 
 
@@ -69,9 +66,9 @@ def _thinned(points: Sequence[tuple[int, float]], most: int) -> list[tuple[int, 
     return [points[round(index * last / (most - 1))] for index in range(most)]
 
 
-def _panel(curves: Sequence[Curve], looks: Mapping[str, Family], *, prefix: str, title: str) -> str:
+def _panel(curves: Sequence[Curve], looks: Mapping[str, Family], *, prefix: str, title: str) -> Drawing:
     labelled = len(curves) <= MOST_LABELS
-    right = _NAMES if labelled else 12.0
+    right = LABEL_WIDTH if labelled else 12.0
 
     def paint(axes: Axes) -> Mapping[str, str]:
         from matplotlib.ticker import MaxNLocator
@@ -100,7 +97,12 @@ def _panel(curves: Sequence[Curve], looks: Mapping[str, Family], *, prefix: str,
             tips[gid] = f"{curve_name(curve)}: last loss {points[-1][1]:.3f} at update {points[-1][0]:,}"
         axes.margins(x=0.02, y=0.08)
         if labelled:
-            _name_lines(axes, curves, looks)
+            names = _names([curve.label for curve in curves])
+            ends = [
+                End(curve.points[-1][1], name, looks[curve.step].tone)
+                for curve, name in zip(curves, names, strict=True)
+            ]
+            name_ends(axes, ends, HEIGHT - 50)
         return tips
 
     ends = "; ".join(f"{curve_name(curve)}: {curve.points[0][1]:.3f} to {curve.points[-1][1]:.3f}" for curve in curves)
@@ -124,34 +126,3 @@ def _names(labels: Sequence[str]) -> list[str]:
     short = [label.removeprefix("midtrain ").removeprefix("finetune ") for label in labels]
     seeds = {match[0] if (match := _SEED.search(name)) else None for name in short}
     return [_SEED.sub("", name) for name in short] if len(seeds) == 1 else short
-
-
-def _name_lines(axes: Axes, curves: Sequence[Curve], looks: Mapping[str, Family]) -> None:
-    """Names at the right ends, moved apart where they would touch."""
-    low, high = axes.get_ylim()
-    pixels = (HEIGHT - 50) / (high - low)
-    order = sorted(range(len(curves)), key=lambda index: curves[index].points[-1][1])
-    places: dict[int, float] = {}
-    floor = -4.0
-    for index in order:
-        floor = max((curves[index].points[-1][1] - low) * pixels, floor + 13.0)
-        places[index] = floor
-    # What was pushed past the top comes back down, the ones below making room.
-    ceiling = HEIGHT - 50 + 6.0
-    for index in reversed(order):
-        ceiling = min(places[index], ceiling)
-        places[index] = ceiling
-        ceiling -= 13.0
-    right = axes.get_xlim()[1]
-    names = _names([curve.label for curve in curves])
-    for index, height in places.items():
-        curve = curves[index]
-        axes.annotate(
-            shorten(names[index], 23),
-            xy=(right, low + height / pixels),
-            xytext=(5, 0),
-            textcoords="offset points",
-            va="center_baseline",
-            fontsize=FONT_SIZE - 1,
-            color=SENTINELS[looks[curve.step].tone],
-        )

@@ -51,7 +51,7 @@ def finished(flow: Pipeline, store: Store) -> Done:
     """The steps of `flow`, all of which must be done."""
     folders: dict[str, Path] = {}
     for step in flow.steps:
-        folder = store.find(step)
+        folder = store.result(step)
         assert folder is not None, f"{step.kind}/{step.name} is not done"
         folders[step.fingerprint] = folder
     return Done(flow, store, folders, {name: store.record(folder) for name, folder in folders.items()})

@@ -21,7 +21,7 @@ from midspec.report.format import (
 )
 from midspec.report.palette import SENTINELS, Family, families
 from midspec.report.results import Contrast, Measured, Results
-from midspec.report.svg import FONT_SIZE, draw
+from midspec.report.svg import FONT_SIZE, Drawing, draw
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,6 +30,11 @@ Measure = Literal["rate", "shift"]
 
 WIDTH = 330.0
 """Natural width of a panel in pixels: fits a phone without shrinking the text."""
+
+MOST_ROWS = 40
+"""Rows of one panel; a longer list goes on in the next."""
+MOST_DRAWN = 800
+"""Rows of one figure: beyond it, tables are what one reads. The page says how many are left out. (ours)"""
 
 _ROW = 21.0
 _LABELS = 148.0
@@ -40,7 +45,7 @@ class Panel(NamedTuple):
     """One drawing and what stands above it."""
 
     title: str
-    svg: str
+    svg: Drawing
 
 
 class _Row(NamedTuple):
@@ -86,6 +91,7 @@ def arm_panels(results: Results, measure: Measure) -> list[Panel]:
             rows.append(_Row(arm, value, low, high, number, tip, tone, marker, form.aft))
         if any(row.value is not None for row in rows):
             panels.append((name, rows, reference))
+    panels = _split(panels)
     limits = _limits([row for _, rows, _ in panels for row in rows], zero=measure == "shift")
     axis = "value-aligned choices, %" if measure == "rate" else "shift against the baseline, nats"
     return [
@@ -115,6 +121,7 @@ def measure_panels(results: Results) -> list[Panel]:
                     reference = rows[-1].value
             if any(row.value is not None or row.least is not None for row in rows):
                 panels.append((name if part is None else f"{name}: {part}", rows, reference))
+        panels = _split(panels)
         limits = _limits([row for _, rows, _ in panels for row in rows], zero=False)
         axis = f"{first.measure} {unit(first.scale)}".rstrip()
         found += [
@@ -143,7 +150,7 @@ def contrast_panels(results: Results, measure: Measure) -> list[Panel]:
     """Paired differences, one panel per evaluation, grouped by the arm that the others are taken from."""
     looks = families(results)
     contrasts = oriented(results)
-    panels: list[tuple[str, list[_Row]]] = []
+    panels: list[tuple[str, list[_Row], float | None]] = []
     for name in eval_names(results):
         here = [contrast for contrast in contrasts if contrast.eval == name]
         if not any(getattr(contrast, measure) is not None for contrast in here):
@@ -162,17 +169,35 @@ def contrast_panels(results: Results, measure: Measure) -> list[Panel]:
                 rows.append(
                     _Row(f"\N{MINUS SIGN} {contrast.versus}", value, low, high, number, tip, tone, marker, filled)
                 )
-        panels.append((name, rows))
-    limits = _limits([row for _, rows in panels for row in rows], zero=True)
+        panels.append((f"{name} ({_sizes(results, name)})", rows, 0.0))
+    panels = _split(panels)
+    limits = _limits([row for _, rows, _ in panels for row in rows], zero=True)
     unit = "points" if measure == "rate" else "nats"
     axis = f"paired difference, {unit}"
     return [
-        Panel(
-            f"{name} ({_sizes(results, name)})",
-            _dots(rows, limits, 0.0, axis=axis, prefix=f"contrast-{measure}{index}", title=f"{axis}: {name}"),
-        )
-        for index, (name, rows) in enumerate(panels)
+        Panel(name, _dots(rows, limits, zero, axis=axis, prefix=f"contrast-{measure}{index}", title=f"{axis}: {name}"))
+        for index, (name, rows, zero) in enumerate(panels)
     ]
+
+
+def _split(panels: Sequence[tuple[str, list[_Row], float | None]]) -> list[tuple[str, list[_Row], float | None]]:
+    """The same in panels that are not too long, as many as a figure has room for; a heading stands above each part of
+    its rows. Each evaluation has its share of the room."""
+    room = max(MOST_ROWS, MOST_DRAWN // max(1, len(panels)))
+    found: list[tuple[str, list[_Row], float | None]] = []
+    for name, every, reference in panels:
+        rows = every[:room]
+        parts: list[list[_Row]] = []
+        above: _Row | None = None
+        for row in rows:
+            above = row if not row.tone else above
+            if not parts or len(parts[-1]) >= MOST_ROWS:
+                parts.append([above] if above is not None and row.tone else [])
+            parts[-1].append(row)
+        many = len(parts) > 1
+        found += [(f"{name}, part {at} of {len(parts)}" if many else name, some, reference)
+                  for at, some in enumerate(parts, start=1)]  # fmt: skip
+    return found
 
 
 def _difference(contrast: Contrast, measure: Measure) -> tuple[float | None, float | None, float | None, str, str]:
@@ -216,7 +241,7 @@ def _dots(
     axis: str,
     prefix: str,
     title: str,
-) -> str:
+) -> Drawing:
     def paint(axes: Axes) -> Mapping[str, str]:
         from matplotlib.ticker import MaxNLocator
 

@@ -12,8 +12,8 @@ MISSING = "–"
 
 def _fixed(value: float, decimals: int, *, signed: bool = False) -> str:
     text = f"{value:+.{decimals}f}" if signed and value != 0 else f"{value:.{decimals}f}"
-    if not signed and float(text) == 0:
-        text = text.lstrip("-")
+    if float(text) == 0:
+        text = text.lstrip("+-")
     return text.replace("-", "\N{MINUS SIGN}")
 
 

@@ -7,12 +7,13 @@ import hashlib
 import itertools
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from midspec.errors import StoreError
 from midspec.report import format as numbers
+from midspec.report import paper as beside
 from midspec.report.claim_cards import NOTHING_CLAIMED, cards, spread_share, tally
 from midspec.report.curves import curve_name, curve_panels, losses
 from midspec.report.explorer.blocks import Explorer, held
@@ -26,9 +27,14 @@ from midspec.report.finding import (
     oriented,
     verdict,
 )
+from midspec.report.methods import bibtex, methods
 from midspec.report.notes import notes
-from midspec.report.palette import NO_SPEC, families, stylesheet
+from midspec.report.palette import NO_SPEC, families, heat_step, stylesheet
 from midspec.report.results import Results, StepSummary
+from midspec.report.scaling import scaling_panels
+from midspec.report.spec_changes import spec_changes
+from midspec.spec.diff import SpecDiff
+from midspec.spec.diff_show import as_html
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -38,16 +44,39 @@ _TEMPLATES = Path(__file__).parent / "templates"
 _EVALS_PER_TABLE = 3
 """As many as fit on a page beside the arms."""
 _MEASURES_PER_TABLE = 5
+_ARMS_PER_TABLE = 8
+"""Columns of a table that has arms side by side."""
+MOST_DIFFERENCES = 1000
+"""Rows of a table of differences; all of them are in `tables/`. (ours)"""
 
 T = TypeVar("T")
 
 
-def render(results: Results, explorer: Explorer | None = None) -> str:
+Figures = Mapping[str, Sequence[Panel]]
+"""Name of a figure -> its panels."""
+
+
+def draw_figures(results: Results) -> Figures:
+    """Every figure of the report but those beside the paper's; empty ones too."""
+    return {
+        "rates": arm_panels(results, "rate"),
+        "shifts": arm_panels(results, "shift"),
+        "rate_contrasts": contrast_panels(results, "rate"),
+        "shift_contrasts": contrast_panels(results, "shift"),
+        "measure_panels": measure_panels(results),
+        "scaling": scaling_panels(results),
+        "curves": curve_panels(results),
+    }
+
+
+def render(results: Results, explorer: Explorer | None = None, figures: Figures | None = None) -> str:
     """The report. The same results and rows give the same bytes (with the same Matplotlib).
 
-    `explorer`: rows and texts behind the numbers; without it, the page has the numbers alone.
+    `explorer`: rows and texts behind the numbers; without it, the page has the numbers alone. `figures`: where they are
+    drawn already.
     """
-    return _environment().get_template("report.html.jinja").render(_context(results, explorer))
+    context = _context(results, explorer) | dict(figures or draw_figures(results))
+    return environment().get_template("report.html.jinja").render(context)
 
 
 def _context(results: Results, explorer: Explorer | None) -> dict[str, Any]:
@@ -61,7 +90,7 @@ def _context(results: Results, explorer: Explorer | None) -> dict[str, Any]:
         "r": results,
         "css": Markup(css),
         "script": Markup(script),
-        "policy": _policy(script),
+        "policy": policy(script),
         "blocks": packed,
         "explorer": None if explorer is None else held(explorer, packed),
         "notes": notes(results),
@@ -71,7 +100,6 @@ def _context(results: Results, explorer: Explorer | None) -> dict[str, Any]:
         "findings": findings(results),
         "measure_findings": measure_findings(results),
         "measures": measure_tables(results),
-        "measure_panels": _safe(measure_panels(results)),
         "reasoning": results.reasoning,
         "shares": {(one.theme, one.arm): one for one in results.reasoning.shares} if results.reasoning else {},
         "apart": {(one.theme, one.arm): one for one in results.reasoning.differences} if results.reasoning else {},
@@ -81,12 +109,15 @@ def _context(results: Results, explorer: Explorer | None) -> dict[str, Any]:
         "eval_groups": even_groups(eval_names(results), _EVALS_PER_TABLE),
         "looks": families(results),
         "no_spec": NO_SPEC,
-        "rates": _safe(arm_panels(results, "rate")),
-        "shifts": _safe(arm_panels(results, "shift")),
-        "rate_contrasts": _safe(contrast_panels(results, "rate")),
-        "shift_contrasts": _safe(contrast_panels(results, "shift")),
-        "curves": _safe(curve_panels(results)),
+        "spec_changes": spec_changes(results),
+        "health_checks": list(dict.fromkeys(check.name for one in results.health for check in one.checks)),
+        "matched": {(one.arm, one.versus): one for one in results.matches},
+        "kinds": _by_kind(results),
+        "most_differences": MOST_DIFFERENCES,
+        "methods": methods(results),
+        "bibtex": bibtex(results),
         "recipe": _yaml(results.recipe),
+        **beside.context(beside.beside_paper(results)),
     }
 
 
@@ -118,9 +149,11 @@ def measure_tables(results: Results) -> list[MeasureTable]:
     return tables
 
 
-def write_report(results: Results, path: Path, explorer: Explorer | None = None) -> Path:
+def write_report(
+    results: Results, path: Path, explorer: Explorer | None = None, figures: Figures | None = None
+) -> Path:
     """Write the report whole or not at all. Raises StoreError where the folder cannot be written."""
-    page = render(results, explorer)
+    page = render(results, explorer, figures)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -139,7 +172,8 @@ def even_groups(items: Sequence[T], most: int) -> list[list[T]]:
     return [list(items[start:end]) for start, end in itertools.pairwise(bounds)]
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Where all templates are rendered: nothing undefined, everything escaped."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -158,6 +192,9 @@ def _environment() -> Environment:
     for name in ("percent_interval", "points_interval", "nats_interval", "amount", "amount_interval", "bounds", "unit"):
         functions[name] = getattr(numbers, name)
     filters["spent"] = _spent
+    filters["heat"] = heat_step
+    filters["spec_html"] = _spec_html
+    filters["arm_groups"] = _arm_groups
     filters["details"] = _details
     filters["losses"] = losses
     filters["spread_share"] = spread_share
@@ -166,20 +203,49 @@ def _environment() -> Environment:
     return environment
 
 
-def _safe(panels: Sequence[Panel]) -> list[dict[str, Any]]:
-    """SVG is ours and was escaped when it was serialised; titles are not and stay plain strings."""
-    from markupsafe import Markup
-
-    return [{"title": panel.title, "svg": Markup(panel.svg)} for panel in panels]
-
-
-def _policy(script: str) -> str:
+def policy(script: str) -> str:
     """A Content Security Policy: nothing is fetched, and no script runs but ours."""
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return (
         f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data:; "
         "base-uri 'none'; form-action 'none'"
     )
+
+
+class KindCost(NamedTuple):
+    """All steps of one kind together."""
+
+    kind: str
+    steps: int
+    seconds: float
+    tokens: float | None
+    dollars: float | None
+
+
+def _by_kind(results: Results) -> list[KindCost]:
+    kinds: dict[str, list[StepSummary]] = {}
+    for step in results.steps:
+        kinds.setdefault(step.kind, []).append(step)
+    return [
+        KindCost(kind, len(steps), sum(step.seconds for step in steps), _sum(steps, "tokens"), _sum(steps, "dollars"))
+        for kind, steps in kinds.items()
+    ]
+
+
+def _sum(steps: Sequence[StepSummary], what: str) -> float | None:
+    known = [value for step in steps if (value := _spent(step, what)) is not None]
+    return sum(known) if known else None
+
+
+def _spec_html(diff: SpecDiff) -> Any:
+    """Escaped where it is made."""
+    from markupsafe import Markup
+
+    return Markup(as_html(diff))
+
+
+def _arm_groups(arms: Sequence[str]) -> list[list[str]]:
+    return even_groups(list(arms), _ARMS_PER_TABLE)
 
 
 def _spent(step: StepSummary, what: str) -> float | None:

@@ -32,6 +32,7 @@ def notes(results: Results) -> list[Note]:
     """Derived from the data, most important first. The run's own `results.notes` come on top of these."""
     found = [_offline(results), _seeds(results), _updates(results), _split(results), _gate(results)]
     found += [_undecided(results), _position(results), _rules(results), _missing(results)]
+    found += [_trainers(results)]
     return [note for note in found if note is not None]
 
 
@@ -146,6 +147,16 @@ def _rules(results: Results) -> Note | None:
         "Graded by rules",
         f"No language model read the answers to {_listed(names)}: the offline judge goes by rules, which miss what "
         "they were not written for. Compare arms with these numbers, and take none of them for a level.",
+    )
+
+
+def _trainers(results: Results) -> Note | None:
+    if len(results.trainers) < 2:
+        return None
+    return Note(
+        "Not one trainer",
+        f"The weights of these arms were made by {len(results.trainers)} versions of the trainer: "
+        f"{_listed(list(results.trainers))}. A difference between arms can be one between trainers.",
     )
 
 

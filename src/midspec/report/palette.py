@@ -39,6 +39,31 @@ TONES: dict[str, Tone] = {
     "family-7": Tone("#5d6b10", "#bccb62"),
 }
 
+HEAT = 8
+"""Steps of a heat map above none."""
+_WARMEST = 0.45
+"""How much of the hue the darkest step has: text still reads on it."""
+
+
+def _mixed(ground: str, hue: str, share: float) -> str:
+    parts = [round((1 - share) * int(ground[at : at + 2], 16) + share * int(hue[at : at + 2], 16)) for at in (1, 3, 5)]
+    return "#" + "".join(f"{part:02x}" for part in parts)
+
+
+HEATS: dict[str, Tone] = {
+    f"heat-{step}": Tone(
+        *(_mixed(ground, hue, _WARMEST * step / HEAT) for ground, hue in zip(PAPER, TONES["family-1"], strict=True))
+    )
+    for step in range(HEAT + 1)
+}
+"""Grounds of a heat map's cells, from the paper to the warmest."""
+
+
+def heat_step(share: float | None) -> int:
+    """0 to HEAT; a share that is not known has the ground of the page."""
+    return 0 if share is None else round(HEAT * min(1.0, max(0.0, share)))
+
+
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "h")
 """Shape repeats what the colour says, for those who do not see it."""
 
@@ -75,11 +100,12 @@ def families(results: Results) -> Mapping[str | None, Family]:
 
 def stylesheet() -> str:
     """The CSS variables: light, dark by the reader's system, either by `data-theme`, always light on paper."""
-    light = "".join(f"--{name}:{tone.light};" for name, tone in TONES.items())
-    dark = "".join(f"--{name}:{tone.dark};" for name, tone in TONES.items())
+    light, dark = ("".join(f"--{name}:{tone[theme]};" for name, tone in {**TONES, **HEATS}.items()) for theme in (0, 1))
+    heat = "".join(f".{name}{{background:var(--{name})}}" for name in HEATS)
     return (
         f":root{{color-scheme:light;{light}}}\n"
         f"@media (prefers-color-scheme:dark){{:root:not([data-theme=light]){{color-scheme:dark;{dark}}}}}\n"
         f":root[data-theme=dark]{{color-scheme:dark;{dark}}}\n"
         f"@media print{{:root:root:root{{color-scheme:light;{light}--paper:#fff;}}}}\n"
+        f"{heat}\n"
     )

@@ -37,8 +37,11 @@ class CorpusSummary(Part):
     """One corpus: size, spread, samples that can be traced."""
 
     spec: str
-    """Name in the recipe."""
+    """Name of the corpus in the recipe: that of its spec, where it has no other."""
+    about: str | None = None
+    """Name of the spec it is about; None = of none (a neutral corpus), or not told."""
     spec_file: str
+    """Empty for a corpus about no spec."""
     spec_sha256: str
     writer: str
     documents: int

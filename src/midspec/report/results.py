@@ -14,6 +14,19 @@ from midspec.errors import InputError
 from midspec.report.part import Part
 from midspec.report.parts_arms import Arm, Asked, Checkpoint, Contrast, Difference, Measured, Scale, Score
 from midspec.report.parts_claims import ClaimResult
+from midspec.report.parts_design import (
+    CellMap,
+    CellShare,
+    CheckSummary,
+    CorpusHealth,
+    Matched,
+    ScaleLine,
+    ScalePoint,
+    ScaleSaving,
+    Scaling,
+    SpecText,
+    Trained,
+)
 from midspec.report.parts_made import (
     CorpusSummary,
     Curve,
@@ -37,28 +50,39 @@ __all__ = [
     "VERSION",
     "Arm",
     "Asked",
+    "CellMap",
+    "CellShare",
+    "CheckSummary",
     "Checkpoint",
     "Contrast",
+    "CorpusHealth",
     "CorpusSummary",
     "Curve",
     "Demonstrations",
     "Difference",
     "Gate",
     "GateFinding",
+    "Matched",
     "Measured",
     "Part",
     "Quoted",
     "Reasoning",
     "Results",
     "Scale",
+    "ScaleLine",
+    "ScalePoint",
+    "ScaleSaving",
+    "Scaling",
     "Score",
     "SectionCoverage",
+    "SpecText",
     "StepSummary",
     "TextPiece",
     "Theme",
     "ThemeDifference",
     "ThemeQuote",
     "ThemeShare",
+    "Trained",
     "read_results",
 ]
 
@@ -101,9 +125,26 @@ class Results(Part):
     banks."""
     reasoning: Reasoning | None = None
     """The analysis that the recipe's `reasoning` asks for."""
+    trained: dict[str, list[Trained]] = Field(default_factory=dict)
+    """Arm -> how much each stage of it was trained."""
+    matches: list[Matched] = Field(default_factory=list)
+    """Of each pair of arms that is compared."""
+    trainers: dict[str, list[str]] = Field(default_factory=dict)
+    """Trainer in words -> the training steps (`kind/name-fingerprint`) that it made."""
+    scaling: list[Scaling] = Field(default_factory=list)
+    """Curves over amounts of data, wherever arms differ in nothing else."""
+    cells: list[CellMap] = Field(default_factory=list)
+    """Agentic evaluations by cell."""
+    specs: dict[str, SpecText] = Field(default_factory=dict)
+    """The recipe's specs by name."""
+    health: list[CorpusHealth] = Field(default_factory=list)
+    """What the gate said of each corpus."""
     curves: list[Curve]
     corpora: list[CorpusSummary]
     demonstrations: Demonstrations | None
+    """The first set."""
+    demonstration_sets: dict[str, Demonstrations] = Field(default_factory=dict)
+    """Every set by name, the first too."""
     gate: Gate
     steps: list[StepSummary]
     seconds: dict[str, float]

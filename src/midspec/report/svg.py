@@ -5,14 +5,16 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
 from xml.etree import ElementTree
 
-from midspec.report.palette import SENTINELS
+from midspec.report.palette import SENTINELS, TONES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 FONT_SIZE = 11.0
 """Pixels, at the drawing's natural width."""
@@ -20,6 +22,7 @@ FONT_SIZE = 11.0
 _STYLE: dict[str, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "midspec",
+    "pdf.fonttype": 42,
     # A `$` in an arm's name is a dollar, not mathematics.
     "text.parse_math": False,
     "text.usetex": False,
@@ -44,6 +47,8 @@ _STYLE: dict[str, Any] = {
     "path.simplify": True,
 }
 
+_ON_PAPER = {stand_in: TONES[name].light for name, stand_in in SENTINELS.items()}
+_VARIABLE = re.compile(r"var\(--([\w-]+)\)")
 _NAMESPACE = re.compile(r"^\{[^}]*\}")
 _REFERENCE = re.compile(r"url\(#([^)]+)\)")
 # Matplotlib 3.10 writes one `font`, 3.11 its parts.
@@ -52,41 +57,132 @@ _FAMILY = re.compile(r"font-family: [^;]*;?\s*")
 _LONG_DECIMAL = re.compile(r"-?\d+\.\d{3,}")
 
 
+class Frame(NamedTuple):
+    """Where a drawing stands: pixels at natural size."""
+
+    width: float
+    height: float
+    margins: tuple[float, float, float, float]
+    """Left, right, top, bottom."""
+
+
+Paint = Callable[["Axes"], Mapping[str, str]]
+"""Draws on the axes and returns tooltips by `gid`."""
+
+
+class Drawing(str):
+    """An inline `<svg>` of the page; `standalone` and `as_pdf` are the same for print, in the colours of paper."""
+
+    frame: Frame
+    paint: Paint
+
+    @classmethod
+    def of(cls, source: str, frame: Frame, paint: Paint) -> Drawing:
+        """The SVG with what it was drawn from."""
+        made = cls(source)
+        made.frame, made.paint = frame, paint
+        return made
+
+    def __html__(self) -> str:
+        """Templates take it as it is: it was escaped when it was serialised."""
+        return str(self)
+
+    @property
+    def standalone(self) -> str:
+        """An SVG file: colours and font written out."""
+        source = _VARIABLE.sub(lambda match: TONES[match[1]].light, self)
+        size = f'width="{self.frame.width:g}" height="{self.frame.height:g}"'
+        head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="DejaVu Sans, Arial, sans-serif" '
+        return source.replace("<svg ", head, 1) + "\n"
+
+
+def as_pdf(drawings: Sequence[Drawing]) -> bytes:
+    """One PDF file, a page a drawing, with embedded fonts; no date, so that the same results give the same bytes."""
+    from matplotlib.backends.backend_pdf import PdfPages
+
+    buffer = io.BytesIO()
+    metadata: Any = {"CreationDate": None, "Creator": None, "Producer": None}
+    with (
+        _styled({name: _printed(value) for name, value in _STYLE.items()}),
+        PdfPages(buffer, metadata=metadata) as pages,
+    ):
+        for drawing in drawings:
+            figure, _ = _figure(drawing.frame, drawing.paint)
+            _recolour(figure)
+            pages.savefig(figure)
+    return buffer.getvalue()
+
+
 def draw(
-    paint: Callable[[Axes], Mapping[str, str]],
+    paint: Paint,
     *,
     width: float,
     height: float,
     margins: tuple[float, float, float, float],
     prefix: str,
     label: str,
-) -> str:
+) -> Drawing:
     """An inline `<svg>`; `paint` draws on the axes and returns tooltips by `gid`.
 
     `width`, `height` and `margins` (left, right, top, bottom) are pixels at natural size. `prefix` keeps ids apart in
     one page; `label` is what a screen reader says.
     """
-    import matplotlib as mpl
     from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
 
-    left, right, top, bottom = margins
-    style: Any = {**mpl.rcParamsDefault, **_STYLE}
-    with mpl.rc_context(style), warnings.catch_warnings():
-        # Only the reader's browser draws the glyphs; that DejaVu lacks some of them is no concern here.
-        warnings.filterwarnings("ignore", message="Glyph .* missing")
-        figure = Figure(figsize=(width / 72, height / 72), dpi=72)
-        figure.patch.set_visible(False)
-        axes = figure.add_axes(
-            (left / width, bottom / height, (width - left - right) / width, (height - top - bottom) / height)
-        )
-        axes.patch.set_visible(False)
-        tips = paint(axes)
+    frame = Frame(width, height, margins)
+    with _styled(_STYLE):
+        figure, tips = _figure(frame, paint)
         buffer = io.BytesIO()
         FigureCanvasSVG(figure).print_svg(
             buffer, metadata={"Date": None, "Creator": None, "Format": None, "Type": None}
         )
-    return _inline(buffer.getvalue(), prefix=prefix, label=label, tips=tips)
+    return Drawing.of(_inline(buffer.getvalue(), prefix=prefix, label=label, tips=tips), frame, paint)
+
+
+@contextmanager
+def _styled(style: Mapping[str, Any]) -> Generator[None]:
+    import matplotlib as mpl
+
+    every: Any = {**mpl.rcParamsDefault, **style}
+    with mpl.rc_context(every), warnings.catch_warnings():
+        # Only the reader's browser draws the glyphs; that DejaVu lacks some of them is no concern here.
+        warnings.filterwarnings("ignore", message="Glyph .* missing")
+        yield
+
+
+def _figure(frame: Frame, paint: Paint) -> tuple[Figure, Mapping[str, str]]:
+    from matplotlib.figure import Figure
+
+    width, height = frame.width, frame.height
+    left, right, top, bottom = frame.margins
+    figure = Figure(figsize=(width / 72, height / 72), dpi=72)
+    figure.patch.set_visible(False)
+    axes = figure.add_axes(
+        (left / width, bottom / height, (width - left - right) / width, (height - top - bottom) / height)
+    )
+    axes.patch.set_visible(False)
+    return figure, paint(axes)
+
+
+def _printed(value: Any) -> Any:
+    """A role's stand-in as the colour it has on paper; anything else as it is."""
+    return _ON_PAPER.get(value, value) if isinstance(value, str) else value
+
+
+def _recolour(figure: Figure) -> None:
+    """Give everything that was drawn in a stand-in the colour of its role on paper."""
+    from matplotlib.colors import to_hex
+
+    for artist in figure.findobj():
+        for name in ("color", "markerfacecolor", "markeredgecolor", "facecolor", "edgecolor"):
+            read, write = getattr(artist, f"get_{name}", None), getattr(artist, f"set_{name}", None)
+            if read is None or write is None:
+                continue
+            colour = read()
+            if isinstance(colour, str | tuple) and colour not in ("none", "auto"):
+                wanted = _ON_PAPER.get(to_hex(colour))
+                if wanted is not None:
+                    write(wanted)
 
 
 def _inline(source: bytes, *, prefix: str, label: str, tips: Mapping[str, str]) -> str:

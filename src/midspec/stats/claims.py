@@ -250,7 +250,10 @@ def _judged(
         missing=bound.missing if bound else 0,
         detectable=least,
         wanted=wanted,
-        enough=() if bound is None or wanted is None else _enough(bound.least, wanted, covered, alpha, size),
+        # Where all differences are equal, nothing is known of their spread, and nothing can be planned.
+        enough=()
+        if bound is None or wanted is None or least is None
+        else _enough(bound.least, wanted, covered, alpha, size),
         saturation=full,
         notes=_notes(claim, verdict, seeds, covered, bound, full, arm.undecided + versus.undecided),
     )
@@ -273,6 +276,7 @@ def _enough(of: Effect, wanted: float, covered: bool, alpha: float, size: int) -
         seeds=PLANNED_SEEDS if several else (1,),
         alpha=alpha,
         comparisons=size,
+        pooled=float(of.spread.seed_freedom) / (of.seeds - 1) if several else 1.0,
     )
     return tuple(found)
 

@@ -77,7 +77,8 @@ def detectable(of: Spread, *, power: float = POWER, alpha: float = 0.05, compari
         threshold = half_width(of, each, strict=True) / error
         # The degrees of freedom at which one t quantile equals the composite one.
         freedom = np.clip(special.stdtridf(1 - each / 2, threshold), 1.0, of.cluster_freedom)
-    return np.asarray(np.where(error > 0, (threshold + special.stdtrit(freedom, power)) * error, np.nan))
+        least = (threshold + special.stdtrit(freedom, power)) * error
+    return np.asarray(np.where(error > 0, least, np.nan))
 
 
 def minimum_detectable(
@@ -88,10 +89,12 @@ def minimum_detectable(
     power: float = POWER,
     alpha: float = 0.05,
     comparisons: int = 1,
+    pooled: float = 1.0,
 ) -> Numbers:
     """Minimum detectable effect of a design with `items` clusters and `seeds` training runs; see the module.
 
-    With one seed the variance between seeds is left out: the effect is one of these checkpoints.
+    With one seed the variance between seeds is left out: the effect is one of these checkpoints. `pooled`: how many
+    times seeds - 1 are the degrees of freedom of the variance between seeds (see `stats.pooling`).
     """
     if min(variances) < 0 or np.min(items) < 2 or seeds < 1:
         raise InputError(
@@ -106,7 +109,7 @@ def minimum_detectable(
         variances.item / number + noise,
         number - 1,
         runs,
-        np.full_like(number, max(seeds - 1, 1)),
+        np.full_like(number, max(seeds - 1, 1) * pooled),
         noise if seeds > 1 else np.zeros_like(number),
         np.maximum((number - 1) * (seeds - 1), 1),
     )
@@ -121,15 +124,16 @@ def enough(
     power: float = POWER,
     alpha: float = 0.05,
     comparisons: int = 1,
+    pooled: float = 1.0,
 ) -> list[Design]:
     """For each number of seeds, how many items show a true difference of `effect` with `power`."""
     if not effect > 0:
         raise InputError(f"effect {effect}: give the size of the difference to be seen, above 0")
-    numbers: Numbers = np.unique(np.geomspace(2, MOST_ITEMS, 4000).astype(int)).astype(np.float64)
+    numbers: Numbers = np.unique(np.geomspace(2, MOST_ITEMS, 1000).astype(int)).astype(np.float64)
     designs: list[Design] = []
     for count in seeds:
         least = minimum_detectable(
-            variances, items=numbers, seeds=count, power=power, alpha=alpha, comparisons=comparisons
+            variances, items=numbers, seeds=count, power=power, alpha=alpha, comparisons=comparisons, pooled=pooled
         )
         fits = np.flatnonzero(~(least > effect))
         designs.append(

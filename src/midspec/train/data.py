@@ -9,6 +9,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from midspec.errors import InputError
 from midspec.experiment import TrainConfig
 from midspec.records import ChatExample, Document, read_rows
@@ -135,7 +137,7 @@ def _document_pieces(documents: Sequence[Document], tokenizer: Any) -> Iterator[
         for document, ids in zip(some, encoded, strict=True):
             # Tokenizers that close a text with their own end token must not end it twice.
             ended = ids if ids and ids[-1] == tokenizer.eos_token_id else [*ids, tokenizer.eos_token_id]
-            yield Piece(document.id, ended, [True] * len(ended))
+            yield Piece(document.id, np.array(ended, dtype=np.int32), np.broadcast_to(np.True_, len(ended)))
 
 
 def _batches(rows: Sequence[Document], size: int) -> Iterator[tuple[Document, ...]]:

@@ -6,7 +6,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, cast
 
 import torch
 from peft import PeftModel
@@ -18,11 +18,14 @@ from midspec.train.packing import IGNORED, Packed
 LAUNCHED = "MIDSPEC_LAUNCH"
 """Environment variable that a process of a training step finds its orders under; see `midspec.train.launch`."""
 
+GATHERED_LAYERS = 2
+
 LAYOUT = "layout.json"
 """Beside the resumable checkpoints: how the processes that wrote them held the model."""
 
 
-class Processes(NamedTuple):
+@dataclass(frozen=True)
+class Processes:
     """Which of the processes that train together this one is."""
 
     rank: int
@@ -53,8 +56,8 @@ def share(batch_size: int, processes: int) -> int:
     if batch_size % processes:
         fitting = ", ".join(str(n) for n in range(1, batch_size + 1) if batch_size % n == 0)
         raise InputError(
-            f"batch_size is {batch_size} sequences, and {processes} processes cannot share them evenly; expected gpus x "
-            f"nodes in compute to be one of {fitting}, or another batch_size, which changes the result"
+            f"batch_size is {batch_size} sequences, and {processes} processes cannot share them evenly; expected gpus "
+            f"x nodes in compute to be one of {fitting}, or another batch_size, which changes the result"
         )
     return batch_size // processes
 
@@ -63,14 +66,19 @@ def share(batch_size: int, processes: int) -> int:
 class EvenlyShared:
     """The packed sequences for a data loader, filled up at the end so that all processes make equally many passes.
 
-    Processes wait for each other in every pass. What fills up is not trained on and counts in no average.
+    Processes wait for each other in every pass. What fills up is not trained on and counts in no average. One process
+    waits for nobody, and nothing is filled up.
     """
 
     packed: Packed
     multiple: int
     """Sequences that all processes take in one pass."""
+    fixed_width: int | None = None
+    """Every batch is as wide as a whole sequence, rounded up to a multiple of this; None = as wide as it must be."""
 
     def __len__(self) -> int:
+        if here().count == 1:
+            return len(self.packed)
         return -(-len(self.packed) // self.multiple) * self.multiple
 
     def __getitem__(self, index: int) -> int:
@@ -80,12 +88,31 @@ class EvenlyShared:
     def collate(self, indices: list[int]) -> dict[str, torch.Tensor]:
         """As `Packed.collate`."""
         count = len(self.packed)
-        batch = self.packed.collate([index % count for index in indices])
+        batch = self.packed.collate([index % count for index in indices], self.fixed_width)
         filling = torch.tensor([index >= count for index in indices])
         if filling.any():
             assert batch["labels"].shape[0] == len(indices), "one row to a sequence"
             batch["labels"][filling] = IGNORED
         return batch
+
+
+def shards(compute: ComputeConfig) -> int:
+    """In how many parts the weights lie that train or are frozen; 1 where every process has them all."""
+    return 1 if compute.strategy == "ddp" else here().count
+
+
+def gathered_bytes(model: Any, width: int | None = None) -> float:
+    """What a process of a sharded model holds for a moment of what belongs to others.
+
+    Two decoder layers, the one that computes and the next, and embeddings and head as wholes: the head stays until the
+    backward pass is through with it. `width`: bytes of a weight; None = as they are.
+    """
+    layers: int = model.config.get_text_config().num_hidden_layers
+    total = 0.0
+    for name, parameter in model.named_parameters():
+        size = parameter.numel() * (width or parameter.element_size())
+        total += size * GATHERED_LAYERS / layers if ".layers." in name else size
+    return total
 
 
 def loading_device(device: torch.device, base: Path, compute: ComputeConfig) -> torch.device:
@@ -110,6 +137,14 @@ def settings(compute: ComputeConfig, precision: str) -> dict[str, Any]:
         return {"deepspeed": deepspeed_config(precision)}
     # Every weight that trains takes part in every pass, and models have no buffers that change.
     return {"ddp_find_unused_parameters": False, "ddp_broadcast_buffers": False}
+
+
+def head_stays(compute: ComputeConfig) -> bool:
+    """Whether the output head is whole after the model's forward pass, so that the loss can use it by parts.
+
+    DeepSpeed lets it go; its logits are made by the model, all at a time.
+    """
+    return here().count == 1 or compute.strategy != "deepspeed"
 
 
 def fsdp_config() -> dict[str, Any]:
@@ -174,10 +209,9 @@ def whole_state(model: Any) -> dict[str, torch.Tensor] | None:
 
     if not isinstance(model, FSDPModule):
         return None
-    frozen = isinstance(model, PeftModel)
-    return get_model_state_dict(
-        model, options=StateDictOptions(full_state_dict=True, cpu_offload=True, ignore_frozen_params=frozen)
-    )
+    adapter = isinstance(model, PeftModel)
+    options = StateDictOptions(full_state_dict=True, cpu_offload=True, ignore_frozen_params=adapter)
+    return cast(dict[str, torch.Tensor], get_model_state_dict(cast(Any, model), options=options))
 
 
 def _gathered_by_deepspeed(model: Any) -> dict[str, torch.Tensor]:
@@ -205,8 +239,8 @@ def require_same_layout(root: Path, compute: ComputeConfig) -> None:
         under = {"whole": "one process or strategy ddp"}
         raise InputError(
             f"this step was interrupted under {under.get(written, f'strategy {written}')}, and cannot go on under "
-            f"{under.get(layout, f'strategy {layout}')}, which lays checkpoints out differently; set compute as it was, "
-            f"or remove {root} to begin again"
+            f"{under.get(layout, f'strategy {layout}')}, which lays checkpoints out differently; set compute as it "
+            f"was, or remove {root} to begin again"
         )
     path.unlink(missing_ok=True)
     if layout != "whole":

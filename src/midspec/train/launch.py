@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import logging
 import os
 import shutil
 import signal
@@ -12,17 +13,19 @@ import sys
 import uuid
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from midspec import errors
 from midspec.compute import ComputeConfig
 from midspec.config import Config
-from midspec.errors import InputError, MidspecError, StepError
+from midspec.errors import InputError, MidspecError, MissingDependencyError, StepError
 from midspec.steps.progress import Progress
 from midspec.steps.step import Context
 from midspec.train import checkpoints
 from midspec.train.distributed import LAUNCHED, here, require_same_layout, share
+from midspec.train.worker import LAUNCHER
 
 FOLDER = "processes"
 """Inside the work folder, while the processes run: orders, output, errors, progress; removed when all went well."""
@@ -56,6 +59,9 @@ class Orders(Config):
     folder: str
     workspace: str
     fingerprint: str
+    name: str
+    recipe: str
+    """Of the run that pays, which is the recipe's name."""
     compute: ComputeConfig
     address: str
     """Where the first process listens for the others."""
@@ -70,6 +76,8 @@ def across_processes(function: StepFunction) -> StepFunction:
         if LAUNCHED in os.environ:
             return function(context)
         require_same_layout(context.folder / checkpoints.FOLDER, context.compute)
+        # What an attempt that failed left; nothing of it belongs to the step.
+        shutil.rmtree(context.folder / FOLDER, ignore_errors=True)
         if context.compute.gpus * context.compute.nodes == 1:
             return function(context)
         return _launched(f"{function.__module__}:{function.__qualname__}", context)
@@ -81,11 +89,10 @@ def _launched(function: str, context: Context) -> dict[str, Any]:
     _require_devices(context.compute)
     share(context.config.train.batch_size, context.compute.gpus * context.compute.nodes)
     folder = context.folder / FOLDER
-    shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     # Half-written checkpoints go before several processes look which one is the last.
     checkpoints.latest(context.folder / checkpoints.FOLDER)
-    orders = _orders(function, context)
+    orders = orders_for(function, context)
     (folder / f"{ORDERS}.tmp").write_text(orders.model_dump_json(indent=1), encoding="utf-8")
     (folder / f"{ORDERS}.tmp").replace(folder / ORDERS)
     run_processes(orders, node=0, progress=context.progress)
@@ -94,7 +101,8 @@ def _launched(function: str, context: Context) -> dict[str, Any]:
     return summary
 
 
-def _orders(function: str, context: Context) -> Orders:
+def orders_for(function: str, context: Context) -> Orders:
+    """What the processes are told that run `function` (`package.module:function`) on `context`."""
     kind = type(context.config)
     return Orders(
         id=uuid.uuid4().hex,
@@ -105,6 +113,8 @@ def _orders(function: str, context: Context) -> Orders:
         folder=str(context.folder.resolve()),
         workspace=str(context.workspace.resolve()),
         fingerprint=context.fingerprint,
+        name=context.name,
+        recipe=context.spending.run,
         compute=context.compute.model_copy(update={"threads": _threads(context.compute)}),
         # Clusters whose host names do not resolve set the address by the variable that PyTorch reads.
         address=os.environ.get("MASTER_ADDR") or ("127.0.0.1" if context.compute.nodes == 1 else socket.getfqdn()),
@@ -127,6 +137,14 @@ def _free_port() -> int:
 def _require_devices(compute: ComputeConfig) -> None:
     import torch
 
+    if compute.strategy == "deepspeed":
+        if compute.device == "cpu":
+            raise InputError("compute.strategy deepspeed needs GPUs; on a CPU, expected ddp or fsdp")
+        if find_spec("deepspeed") is None:
+            raise MissingDependencyError(
+                "compute.strategy is deepspeed, and it is not installed; pip install deepspeed, or set strategy: fsdp, "
+                "which shards the same and needs nothing more"
+            )
     if compute.device == "cpu":
         return
     count = torch.cuda.device_count()
@@ -149,6 +167,7 @@ def run_processes(orders: Orders, *, node: int, progress: Progress) -> None:
     environments = {
         local: {
             LAUNCHED: str(folder / ORDERS),
+            LAUNCHER: str(os.getpid()),
             "RANK": str(node * gpus + local),
             "LOCAL_RANK": str(local),
             "WORLD_SIZE": str(count),
@@ -159,28 +178,44 @@ def run_processes(orders: Orders, *, node: int, progress: Progress) -> None:
         }
         for local in range(gpus)
     }
+    # What it has to say of failures is said below, once.
+    logging.getLogger("torch.distributed.elastic.multiprocessing.api").setLevel(logging.CRITICAL)
     seen = Relayed(folder / PROGRESS, progress)
     failed = folder / f"{FAILED}-{orders.id}"
     with _own_signals():
         processes = start_processes(
             "midspec",
             sys.executable,
-            {local: ("-m", "midspec.train.worker") for local in environments},
+            dict.fromkeys(environments, ("-m", "midspec.train.worker")),
             environments,
-            DefaultLogsSpecs(log_dir=str(folder / f"node-{node}"), redirects=Std.ALL),
+            # A machine that joins keeps its output: the folder may go while its files are still open.
+            DefaultLogsSpecs(log_dir=None if node else str(folder / "output"), redirects=Std.ALL),
         )
     try:
         while (result := processes.wait(PERIOD, PERIOD)) is None:
             seen.show()
             if failed.exists():
                 raise StepError(f"training ended on another machine: {failed.read_text(encoding='utf-8')}")
+            if node and not given(orders):
+                raise StepError(f"the training of {orders.name} that this machine joined is over, or was begun anew")
         seen.show()
         if result.is_failed():
-            error = _failure(folder, node * gpus, result, environments)
-            failed.write_text(str(error), encoding="utf-8")
-            raise error
+            raise failure(folder, node * gpus, result, environments)
+    except BaseException as error:
+        if folder.exists():
+            failed.write_text(str(error) or type(error).__name__, encoding="utf-8")
+        raise
     finally:
         processes.close(signal.SIGTERM, PATIENCE)
+
+
+def given(orders: Orders) -> bool:
+    """Whether these orders still hold: their run has neither ended well nor begun again."""
+    try:
+        text = (Path(orders.folder) / FOLDER / ORDERS).read_text(encoding="utf-8")
+    except OSError:
+        return False
+    return Orders.model_validate_json(text).id == orders.id
 
 
 @contextmanager
@@ -192,20 +227,23 @@ def _own_signals() -> Generator[None]:
         yield
     finally:
         for name, handler in kept.items():
-            if signal.getsignal(name) is not handler:
+            if handler is not None and signal.getsignal(name) is not handler:
                 signal.signal(name, handler)
 
 
-def _failure(folder: Path, first_rank: int, result: Any, environments: dict[int, Any]) -> MidspecError:
+def failure(folder: Path, first_rank: int, result: Any, environments: dict[int, Any]) -> MidspecError:
     """What went wrong first. The other processes fail or are ended because of it."""
     told = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("error-*.json"))]
     known = [entry for entry in told if entry["kind"]]
     if known:
         first = min(known, key=lambda entry: entry["time"])
         return getattr(errors, first["kind"])(first["message"])
-    for local, failure in sorted(result.failures.items()):
-        if failure.exitcode < 0 and failure.exitcode != -signal.SIGTERM:
-            name = signal.Signals(-failure.exitcode).name
+    soonest = min((failed.timestamp for failed in result.failures.values()), default=0)
+    for local, failed in sorted(result.failures.items()):
+        # What we end ourselves gets SIGTERM, and SIGKILL only after some patience.
+        ours = failed.exitcode == -signal.SIGTERM or failed.timestamp - soonest >= PATIENCE
+        if failed.exitcode < 0 and not ours:
+            name = signal.Signals(-failed.exitcode).name
             return StepError(
                 f"training process {first_rank + local} of {_count(environments)} was ended by {name}, as happens when "
                 "memory runs out; the others were ended too. Run again: it goes on from the last checkpoint"
@@ -216,11 +254,11 @@ def _failure(folder: Path, first_rank: int, result: Any, environments: dict[int,
             f"training process {first['rank']} of {_count(environments)} failed: {first['message']}; its traceback "
             f"stands in {folder / _error_name(first['rank'])}"
         )
-    local, failure = min(result.failures.items(), key=lambda item: item[1].timestamp)
+    local, failed = min(result.failures.items(), key=lambda item: item[1].timestamp)
     output = Path(result.stderrs[local]).read_text(encoding="utf-8", errors="replace")
     last = output.strip().splitlines()[-1:] or ["no output"]
     return StepError(
-        f"training process {first_rank + local} of {_count(environments)} ended with status {failure.exitcode}: "
+        f"training process {first_rank + local} of {_count(environments)} ended with status {failed.exitcode}: "
         f"{last[0]}; its output stands in {result.stderrs[local]}"
     )
 

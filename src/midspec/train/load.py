@@ -26,6 +26,9 @@ from midspec.train.models import ModelRef, ensure
 ADAPTER_CONFIG = "adapter_config.json"
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
 
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+"""Of glibc's malloc.h."""
+
 
 def pick_device(compute: ComputeConfig) -> torch.device:
     """The device that `compute.device` means here; sets the CPU threads too. Raises InputError where it is absent."""
@@ -144,6 +147,27 @@ def load_for_inference(
     if merge:
         model = model.merge_and_unload()
     return model.eval(), tokenizer
+
+
+@contextmanager
+def memory_kept() -> Generator[None]:
+    """Have glibc keep large blocks that are let go of, for the next of their size; `release_memory` gives them back.
+
+    By default every large tensor is mapped and unmapped by the system, page by page: 8 to 10% of a training step on a
+    CPU. Elsewhere than under glibc nothing changes.
+    """
+    adjust = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if adjust is None:
+        yield
+        return
+    adjust(_M_MMAP_THRESHOLD, 2**30)
+    adjust(_M_TRIM_THRESHOLD, 2**31 - 1)
+    try:
+        yield
+    finally:
+        # What glibc's own adjustment ends at; it is off once a threshold has been set.
+        adjust(_M_MMAP_THRESHOLD, 2**25)
+        adjust(_M_TRIM_THRESHOLD, 2**26)
 
 
 def release_memory() -> None:

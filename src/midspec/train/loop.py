@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, cast
@@ -19,20 +20,21 @@ from midspec.compute import ComputeConfig
 from midspec.errors import InputError, StepError
 from midspec.experiment import Config, TrainConfig
 from midspec.steps.progress import Progress
-from midspec.train import checkpoints, distributed
-from midspec.train.load import peft_warnings
+from midspec.train import checkpoints, distributed, kernels, trackers
+from midspec.train.attention import BLOCK
+from midspec.train.load import memory_kept, peft_warnings
 from midspec.train.loss import headless, next_token_loss, require_isolation
 from midspec.train.packing import Packed
-from midspec.train.preflight import Preflight
+from midspec.train.preflight import Preflight, memory_in_use
 
-LOG = "log.jsonl"
+LOG = "metrics.jsonl"
 
 KEPT_CHECKPOINTS = 2
 """While one is being written, an older one must be whole."""
 
 
 class LogLine(Config):
-    """One update, as in log.jsonl."""
+    """One update, as in metrics.jsonl."""
 
     update: int
     """From 1."""
@@ -46,6 +48,10 @@ class LogLine(Config):
     """Before clipping."""
     seconds: float
     """Wall time of this update."""
+    tokens_per_second: float
+    """Of this update, over all processes."""
+    memory_gb: float
+    """Of the first process: the most that was allocated on its GPU so far, or what it holds of main memory now."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +67,7 @@ class Run:
     device: torch.device
     progress: Progress
     compute: ComputeConfig
+    tracked: trackers.Tracked
 
 
 def train_model(model: Any, run: Run) -> list[LogLine]:
@@ -78,9 +85,11 @@ def train_model(model: Any, run: Run) -> list[LogLine]:
         run.progress.advance(log[-1].tokens)
     # PEFT would cast every input to the adapter's float32, and autocast back to bfloat16: 7% of an update for nothing.
     casting = disable_input_dtype_casting(model, active=run.train.precision == "bf16")
-    with peft_warnings(), headless(model) as head, casting:
-        trainer = _PackedTrainer(model, head, run, log)
-        trainer.train(resume_from_checkpoint=str(start[1]) if start else None)
+    by_parts = headless(model) if distributed.head_stays(run.compute) else nullcontext()
+    with peft_warnings(), by_parts as head, casting, trackers.opened(run.tracked, root) as callbacks:
+        trainer = _PackedTrainer(model, head, run, log, callbacks)
+        with memory_kept(), kernels.applied(model, run.plan.kernels):
+            trainer.train(resume_from_checkpoint=str(start[1]) if start else None)
     assert not distributed.here().first or len(log) == run.plan.updates, (
         f"{len(log)} updates were made, {run.plan.updates} were planned"
     )
@@ -133,7 +142,7 @@ def arguments(run: Run) -> TrainingArguments:
         save_strategy=SaveStrategy.STEPS,
         save_steps=run.compute.checkpoint_every,
         save_total_limit=None,  # see _PackedTrainer._save_checkpoint
-        report_to=[],
+        **trackers.settings(run.tracked),
         disable_tqdm=True,
         remove_unused_columns=False,
         use_cpu=run.device.type == "cpu",
@@ -148,19 +157,23 @@ def arguments(run: Run) -> TrainingArguments:
 class _PackedTrainer(Trainer):
     """Trainer with our batches, loss and log."""
 
-    def __init__(self, model: Any, head: Any, run: Run, log: list[LogLine]) -> None:
-        rows = distributed.EvenlyShared(run.packed, run.plan.micro_batch * distributed.here().count)
+    def __init__(self, model: Any, head: Any, run: Run, log: list[LogLine], callbacks: list[TrainerCallback]) -> None:
+        compiled = run.plan.kernels.layers == "compiled"
+        rows = distributed.EvenlyShared(
+            run.packed, run.plan.micro_batch * distributed.here().count, fixed_width=BLOCK if compiled else None
+        )
         super().__init__(
             model=model,
             args=arguments(run),
             train_dataset=cast(Any, rows),
             data_collator=rows.collate,
-            callbacks=[_Checks(run.plan)],
+            callbacks=[_Checks(run.plan), *callbacks],
         )
         self.remove_callback(PrinterCallback)
         # Tells the Trainer that the loss below is divided by the trained tokens of the whole batch.
         self.model_accepts_loss_kwargs = True
         self._head = head
+        self._compiled = compiled
         self._run = run
         self._log = log
         per_update = np.add.reduceat(run.packed.used, np.arange(0, len(run.packed), run.train.batch_size))
@@ -178,7 +191,7 @@ class _PackedTrainer(Trainer):
         """Sum over this micro-batch, divided by the trained tokens of the whole batch."""
         assert num_items_in_batch is not None
         outputs = model(input_ids=inputs["input_ids"], position_ids=inputs["position_ids"], use_cache=False)
-        loss = next_token_loss(outputs.logits, inputs["labels"], self._head, self._dtype)
+        loss = next_token_loss(outputs.logits, inputs["labels"], self._head, self._dtype, compiled=self._compiled)
         # Gradients are averaged over processes, and the divisor counts the tokens of all of them.
         loss = loss * self.accelerator.num_processes / num_items_in_batch
         return (loss, outputs) if return_outputs else loss
@@ -195,6 +208,7 @@ class _PackedTrainer(Trainer):
                 f"Lower learning_rate ({self.args.learning_rate:g}), or set precision: fp32"
             )
         tokens = int(self._tokens[update - 1])
+        new = tokens - (int(self._tokens[update - 2]) if update > 1 else 0)
         line = LogLine(
             update=update,
             tokens=tokens,
@@ -202,13 +216,17 @@ class _PackedTrainer(Trainer):
             learning_rate=logs["learning_rate"],
             grad_norm=logs["grad_norm"],
             seconds=round(now - self._clock, 4),
+            tokens_per_second=round(new / (now - self._clock), 1),
+            memory_gb=round(memory_in_use(self._run.device) / 1e9, 3),
         )
         self._clock = now
         with (self._run.folder / LOG).open("a", encoding="utf-8") as file:
             file.write(json.dumps(line.model_dump()) + "\n")
-        self._run.progress.advance(tokens - (self._log[-1].tokens if self._log else 0))
+        self._run.progress.advance(new)
         self._run.progress.note(f"loss {line.loss:.2f}")
         self._log.append(line)
+        shown = line.model_dump(exclude={"update"})
+        self.control = self.callback_handler.on_log(self.args, self.state, self.control, shown)
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         """Save, declare the checkpoint whole, and only then let go of older ones."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, cast
 
 import torch
@@ -15,6 +16,51 @@ from midspec.train.packing import IGNORED
 
 CHUNK_ELEMENTS = 2**25
 """Logits that are alive at a time: 128 MiB of float32."""
+
+
+def _errors(logits: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Summed cross-entropy of some rows, and its gradient in the logits' own type. Written to be compiled."""
+    exact = logits.float()
+    log_sum = exact.logsumexp(-1, keepdim=True)
+    hit = torch.arange(logits.shape[1], device=logits.device) == targets[:, None]
+    error = (exact - log_sum).exp() - hit.float()
+    return (log_sum - exact.gather(1, targets[:, None])).sum(), error.to(logits.dtype)
+
+
+@cache
+def _compiled_errors() -> Any:
+    """`_errors`, compiled when it is first called; asking loads the compiler, which takes a second."""
+    return torch.compile(_errors)
+
+
+class _CompiledHeadLoss(torch.autograd.Function):
+    """As `_HeadLoss` for a frozen head, with the work between the two products compiled into one pass.
+
+    Measured on SmolLM2 and 2,044 rows (CPU, bf16): 0.5 seconds of processor time instead of 1.3.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, hidden: torch.Tensor, weight: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """As `_HeadLoss.forward`."""
+        total = torch.zeros((), dtype=torch.float32, device=hidden.device)
+        to_hidden = torch.empty_like(hidden)
+        parts = max(1, -(-hidden.shape[0] * weight.shape[0] // (2 * CHUNK_ELEMENTS)))
+        rows = max(1, -(-hidden.shape[0] // parts))
+        for start in range(0, hidden.shape[0], rows):
+            logits, wanted = hidden[start : start + rows] @ weight.T, targets[start : start + rows]
+            for tensor in (logits, wanted):
+                # How many rows are trained differs from batch to batch.
+                torch._dynamo.maybe_mark_dynamic(tensor, 0)  # pyright: ignore[reportPrivateUsage]
+            loss, error = _compiled_errors()(logits, wanted)
+            total += loss
+            torch.mm(error, weight, out=to_hidden[start : start + rows])
+        ctx.save_for_backward(to_hidden)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: torch.Tensor) -> tuple[torch.Tensor, None, None]:
+        (scale,), (to_hidden,) = grad_outputs, ctx.saved_tensors
+        return (to_hidden * scale).to(to_hidden.dtype), None, None
 
 
 class _HeadLoss(torch.autograd.Function):
@@ -53,19 +99,21 @@ class _HeadLoss(torch.autograd.Function):
 
 
 def next_token_loss(
-    states: torch.Tensor, labels: torch.Tensor, head: nn.Linear | None, dtype: torch.dtype
+    states: torch.Tensor, labels: torch.Tensor, head: nn.Linear | None, dtype: torch.dtype, *, compiled: bool = False
 ) -> torch.Tensor:
     """Summed cross-entropy in nats of predicting each label from the position before it.
 
     `states`: hidden states (batch, length, width) with `head`, else logits (batch, length, vocabulary). `dtype`: of the
-    product with the head. Positions labelled IGNORED are left out before the head is applied.
+    product with the head. Positions labelled IGNORED are left out before the head is applied. `compiled`: through
+    torch.compile where the head is frozen.
     """
     wanted = labels[:, 1:]
     rows = wanted != IGNORED
     kept, targets = states[:, :-1][rows], wanted[rows]
     if head is None:
         return functional.cross_entropy(kept.float(), targets, reduction="sum")
-    loss: Any = _HeadLoss.apply(kept.to(dtype), head.weight.to(dtype), targets)
+    function = _CompiledHeadLoss if compiled and not head.weight.requires_grad else _HeadLoss
+    loss: Any = function.apply(kept.to(dtype), head.weight.to(dtype), targets)
     return loss
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -22,8 +22,9 @@ class Piece(NamedTuple):
 
     id: str
     """`Document.id` or `ChatExample.id`."""
-    input_ids: list[int]
-    trained: list[bool]
+    input_ids: Sequence[int] | NDArray[np.int32]
+    """Arrays where there are many: a list of ten million numbers takes 400 MB, and as many bytes of an array 40."""
+    trained: Sequence[bool] | NDArray[np.bool_]
     """Per token: whether its prediction counts, if it has anything before it to be predicted from."""
 
 
@@ -58,13 +59,23 @@ class Packed:
         """Predictions that count."""
         return int(self.trained.sum())
 
-    def collate(self, indices: list[int]) -> dict[str, torch.Tensor]:
-        """int64 tensors of shape (batch, longest used length): `input_ids`, `position_ids`, `labels`."""
+    def collate(self, indices: list[int], fixed_width: int | None = None) -> dict[str, torch.Tensor]:
+        """int64 tensors of shape (batch, longest used length): `input_ids`, `position_ids`, `labels`.
+
+        With `fixed_width`, all batches are as wide as a whole sequence, rounded up to a multiple of it: programs that
+        are compiled for one shape see no other.
+        """
         rows = np.asarray(indices)
-        width = int(self.used[rows].max())
+        length = self.input_ids.shape[1]
+        width = int(self.used[rows].max()) if fixed_width is None else -(-length // fixed_width) * fixed_width
         input_ids = self.input_ids[rows, :width].astype(np.int64)
         labels = np.where(self.trained[rows, :width], input_ids, IGNORED)
         position_ids = self.position_ids[rows, :width].astype(np.int64)
+        if beyond := max(0, width - length):
+            sides = ((0, 0), (0, beyond))
+            input_ids, labels = np.pad(input_ids, sides), np.pad(labels, sides, constant_values=IGNORED)
+            # A piece of its own, like all padding.
+            position_ids = np.concatenate([position_ids, np.tile(np.arange(beyond), (len(rows), 1))], axis=1)
         return {
             "input_ids": torch.from_numpy(input_ids),
             "position_ids": torch.from_numpy(position_ids),

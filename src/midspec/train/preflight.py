@@ -9,15 +9,27 @@ import torch
 
 from midspec.experiment import ComputeConfig, Config, TrainConfig
 from midspec.train.data import TrainingData
-from midspec.train.distributed import here, share
+from midspec.train.distributed import gathered_bytes, here, shards, share
+from midspec.train.kernels import Kernels, choose
+from midspec.train.loss import CHUNK_ELEMENTS
 from midspec.train.weights import Counts
 
 FEW_UPDATES = 30
 """An independent re-run of the paper took 31 updates on its full data for a null result; smaller batches fixed it."""
 
-CPU_ACTIVATIONS = 2.1e9
-"""Bytes that activations may take on a CPU. SmolLM2 in sequences of 256 then runs 8 at a time in 3.6 GB; 4 at a time
-take 8% longer, 2 at a time 35%."""
+CPU_ACTIVATIONS = 3e9
+"""Bytes that activations may take on a CPU. SmolLM2 in sequences of 512 then runs 4 at a time; in sequences of 256, 4
+at a time took 8% longer than 8, and 2 at a time 35%."""
+
+PROCESS = 0.63e9
+"""Bytes of a process on a CPU that trains: Python, PyTorch, Transformers, the tokenizer."""
+
+KEPT = {"plain": (40.0, 13.5), "compiled": (24.0, 7.7)}
+"""Bytes per token and decoder layer that are kept for the backward pass: so many times the width of the hidden states,
+plus so many times that of the MLP. Fitted to SmolLM2 (docs/training.md)."""
+
+RECOMPUTED = 0.23
+"""Share of these that is left where activations are recomputed."""
 
 
 class Preflight(Config):
@@ -44,6 +56,7 @@ class Preflight(Config):
     """Whether activations are computed again in the backward pass, to save memory."""
     memory_gb: float
     """Estimate of the largest use of device memory."""
+    kernels: Kernels
     warnings: tuple[str, ...]
 
     def lines(self) -> list[str]:
@@ -53,6 +66,7 @@ class Preflight(Config):
             f"{self.sequences:,} sequences, {self.padding:.1%} padding",
             f"{self.updates:,} updates of {self.batch_size} sequences ({self.micro_batch} at a time), "
             f"{self.trainable:,} of {self.parameters:,} parameters train, about {self.memory_gb:.1f} GB",
+            self.kernels.line(),
             *(f"warning: {warning}" for warning in self.warnings),
         ]
 
@@ -76,16 +90,20 @@ def preflight(
         warnings.append(
             "this CPU has no bfloat16 instructions and imitates them slowly; precision: fp32 is faster here"
         )
-    fixed = sum(p.numel() * p.element_size() for p in model.parameters()) + counts.trainable * 12
-    per_sequence = activation_bytes(model, train.sequence_length)
+    parts = shards(compute)
+    fixed = (sum(p.numel() * p.element_size() for p in model.parameters()) + counts.trainable * 12) / parts
+    fixed += gathered_bytes(model) if parts > 1 else 0
+    kernels = choose(model, train, compute, device, counts.parameters, data.packed.input_ids.size)
+    per_sequence = activation_bytes(model, train.sequence_length, kernels)
     free = available_memory(device)
-    room = free * 0.8 - counts.trainable * 12
-    if device.type == "cpu":
-        room = min(room, CPU_ACTIVATIONS)
-    wanted = compute.micro_batch or max(1, int(room / per_sequence))
+    room = free * 0.8 - counts.trainable * 12 / parts
+    best = min(room, CPU_ACTIVATIONS) if device.type == "cpu" else room
+    wanted = compute.micro_batch or max(1, int(best / per_sequence))
     micro = largest_divisor(share(train.batch_size, here().count), wanted)
-    checkpointing = compute.micro_batch is None and per_sequence > max(room, CPU_ACTIVATIONS)
-    activations = micro * per_sequence * (0.15 if checkpointing else 1.0)
+    checkpointing = compute.micro_batch is None and per_sequence > room
+    activations = micro * per_sequence * (RECOMPUTED if checkpointing else 1.0)
+    activations += logits_bytes(model, micro * train.sequence_length, kernels, trained=train.method == "full")
+    process = PROCESS if device.type == "cpu" else 0.0
     packed = data.packed
     return Preflight(
         rows=data.rows,
@@ -101,7 +119,8 @@ def preflight(
         trainable=counts.trainable,
         micro_batch=micro,
         checkpointing=checkpointing,
-        memory_gb=round((fixed + activations) / 1e9, 2),
+        memory_gb=round((process + fixed + activations) / 1e9, 2),
+        kernels=kernels,
         warnings=tuple(warnings),
     )
 
@@ -113,11 +132,26 @@ def schedule_updates(sequences: int, train: TrainConfig) -> tuple[int, int]:
     return updates, int(updates * train.warmup)
 
 
-def activation_bytes(model: Any, sequence_length: int) -> float:
-    """Bytes that one sequence keeps for the backward pass; the factors were fitted to SmolLM2 with LoRA on a CPU."""
+def activation_bytes(model: Any, sequence_length: int, kernels: Kernels = Kernels()) -> float:
+    """Bytes that one sequence keeps for the backward pass."""
     config = model.config.get_text_config()
     inner = getattr(config, "intermediate_size", None) or 4 * config.hidden_size
-    return sequence_length * config.num_hidden_layers * (30 * config.hidden_size + 10 * inner)
+    hidden_factor, inner_factor = KEPT[kernels.layers]
+    per_token = hidden_factor * config.hidden_size + inner_factor * inner
+    device = next(model.parameters()).device.type
+    if kernels.attention == "sdpa" and device == "cpu":
+        # There every layer keeps its own copy of the mask, as numbers.
+        per_token += 2 * sequence_length
+    return sequence_length * config.num_hidden_layers * per_token
+
+
+def logits_bytes(model: Any, rows: int, kernels: Kernels, *, trained: bool) -> float:
+    """Bytes of the logits that are alive at a time, and of the head's gradient where it is `trained`."""
+    config = model.config.get_text_config()
+    compiled = kernels.layers == "compiled" and not trained
+    # Plain: in float32, as the head makes them, and their gradient. Compiled: the last two only.
+    most, width = (2 * CHUNK_ELEMENTS, 4) if compiled else (CHUNK_ELEMENTS, 8)
+    return min(rows * config.vocab_size, most) * width + (config.vocab_size * config.hidden_size * 4 if trained else 0)
 
 
 def cpu_has_bf16() -> bool:
@@ -133,6 +167,13 @@ def available_memory(device: torch.device) -> float:
     if device.type == "cuda":
         return float(torch.cuda.mem_get_info(device)[0])
     return float(psutil.virtual_memory().available)
+
+
+def memory_in_use(device: torch.device) -> float:
+    """Bytes: on a GPU the most that was allocated so far, elsewhere what this process holds of main memory now."""
+    if device.type == "cuda":
+        return float(torch.cuda.max_memory_allocated(device))
+    return float(psutil.Process().memory_info().rss)
 
 
 def largest_divisor(batch_size: int, at_most: int) -> int:

@@ -23,6 +23,7 @@ from midspec.train.loop import LogLine, Run, train_model
 from midspec.train.match import matched
 from midspec.train.models import ensure
 from midspec.train.preflight import Preflight, preflight
+from midspec.train.trackers import require, tracked
 from midspec.train.weights import counts, save_checkpoint, trainable_model, weights_sha256
 
 CHECKPOINT = "checkpoint"
@@ -77,7 +78,7 @@ def _trained(
     parent: Path | None,
     make_data: Callable[[Any], TrainingData],
 ) -> dict[str, Any]:
-    """Leave `checkpoint/`, `log.jsonl`, `order.jsonl` and `training.json`; return the summary for the step's record."""
+    """Leave `checkpoint/`, `metrics.jsonl`, `order.jsonl` and `training.json`; return the summary for the record."""
     try:
         return _train(context, config, parent, make_data)
     finally:
@@ -91,6 +92,7 @@ def _train(
     make_data: Callable[[Any], TrainingData],
 ) -> dict[str, Any]:
     train, folder = config.train, context.folder
+    require(context.compute.trackers)
     device = pick_device(context.compute)
     base = ensure(config.model, context.progress)
     data = make_data(load_tokenizer(config.model, base))
@@ -123,6 +125,7 @@ def _train(
             device=device,
             progress=context.progress,
             compute=context.compute,
+            tracked=tracked(context),
         ),
     )
     state = whole_state(model)

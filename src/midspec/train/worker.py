@@ -10,12 +10,14 @@ import threading
 import time
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from midspec.steps.progress import Silent
-from midspec.steps.step import Context
-from midspec.train.distributed import LAUNCHED, here
-from midspec.train.launch import FOLDER, PROGRESS, SUMMARY, Orders, Relay, failed_in
+if TYPE_CHECKING:
+    from midspec.steps.step import Context
+    from midspec.train.launch import Orders
+
+LAUNCHER = "MIDSPEC_LAUNCHER"
+"""Environment variable with the launcher's process id."""
 
 WATCH = 0.5
 """Seconds between looks whether the launcher is still there."""
@@ -23,18 +25,22 @@ WATCH = 0.5
 
 def main() -> int:
     """Do what the orders say; returns the process's exit status."""
-    _die_with_the_launcher()
-    orders = Orders.model_validate_json(Path(os.environ[LAUNCHED]).read_text(encoding="utf-8"))
-    folder = Path(orders.folder) / FOLDER
+    # Before anything else is imported, which takes seconds.
+    threading.Thread(target=_die_with_the_launcher, args=(int(os.environ[LAUNCHER]),), daemon=True).start()
+    from midspec.train import launch
+    from midspec.train.distributed import LAUNCHED, here
+
+    orders = launch.Orders.model_validate_json(Path(os.environ[LAUNCHED]).read_text(encoding="utf-8"))
+    folder = Path(orders.folder) / launch.FOLDER
     process = here()
     try:
         _choose_device(orders, process.local_rank)
         summary = _named(orders.function)(_context(orders, folder))
         if process.first:
-            (folder / SUMMARY).write_text(json.dumps(summary), encoding="utf-8")
+            (folder / launch.SUMMARY).write_text(json.dumps(summary), encoding="utf-8")
         _leave_group()
     except Exception as error:
-        failed_in(folder, error, traceback.format_exc(), time.time())
+        launch.failed_in(folder, error, traceback.format_exc(), time.time())
         traceback.print_exc()
         sys.stderr.flush()
         # Not by `return`: leaving would wait for processes that wait for this one.
@@ -42,16 +48,11 @@ def main() -> int:
     return 0
 
 
-def _die_with_the_launcher() -> None:
+def _die_with_the_launcher(launcher: int) -> None:
     """A launcher that was killed can end nobody, so everybody watches it."""
-    launcher = os.getppid()
-
-    def watch() -> None:
-        while os.getppid() == launcher:
-            time.sleep(WATCH)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
+    while os.getppid() == launcher:
+        time.sleep(WATCH)
+    os._exit(1)
 
 
 def _choose_device(orders: Orders, local_rank: int) -> None:
@@ -62,6 +63,11 @@ def _choose_device(orders: Orders, local_rank: int) -> None:
 
 
 def _context(orders: Orders, folder: Path) -> Context:
+    from midspec.steps.progress import Silent
+    from midspec.steps.step import Context, Spending
+    from midspec.train.distributed import here
+    from midspec.train.launch import PROGRESS, Relay
+
     return Context(
         config=_named(orders.config).model_validate(orders.values),
         inputs={role: Path(path) for role, path in orders.inputs.items()},
@@ -69,7 +75,9 @@ def _context(orders: Orders, folder: Path) -> Context:
         progress=Relay(folder / PROGRESS) if here().first else Silent(),
         compute=orders.compute,
         workspace=Path(orders.workspace),
+        spending=Spending(run=orders.recipe),
         fingerprint=orders.fingerprint,
+        name=orders.name,
     )
 
 

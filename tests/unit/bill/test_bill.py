@@ -59,7 +59,7 @@ def test_a_writer_without_batch_mode_is_not_billed_at_half_the_price(tmp_path: P
 def test_a_pilot_is_small_and_changes_nothing_else(tmp_path: Path) -> None:
     experiment = load_recipe(ROOT / "recipes" / "cheese.yaml")
     small = pilot_of(experiment, 20)
-    assert (small.corpus.documents, small.aft.samples) == (20, 20)
+    assert (small.corpus.documents, small.aft["aft"].samples) == (20, 20)
     assert small.model_copy(update={"corpus": experiment.corpus, "aft": experiment.aft}) == experiment
 
 

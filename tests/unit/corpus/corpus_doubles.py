@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from midspec.corpus.asking import Asking
+from midspec.corpus.control import Control
 from midspec.corpus.make import Corpus, make
 from midspec.corpus.spool import Spool
 from midspec.experiment import CorpusConfig
@@ -117,13 +118,14 @@ def made(
     identity: Identity | None = None,
     patience: int = 1,
     progress: Any = None,
+    control: Control | None = None,
     **config: Any,
 ) -> Made:
     """A corpus of `spec`."""
 
     async def run() -> Made:
         scribe = Scribe(writer or OfflineWriter(), patience)
-        asking = Asking(scribe, spec, identity or Identity(), CorpusConfig(**config))
+        asking = Asking(scribe, spec, identity or Identity(), CorpusConfig(**config), control)
         with Spool(Path(tempfile.gettempdir())) as spool:
             async with asyncio.timeout(60):
                 corpus = await make(asking, spool, progress or Silent())

@@ -136,7 +136,7 @@ def test_a_changed_part_changes_the_fingerprint_of_all_that_include_it(monkeypat
         prompts, "_prompt_file", lambda name: read(name) + ("x" if name == "corpus/_values.jinja" else "")
     )
     assert PromptTemplate("corpus/ideas", str).fingerprint != before
-    assert PromptTemplate("corpus/rules_ideas", str).fingerprint == RULES.ideas.fingerprint
+    assert PromptTemplate("corpus/rules_ideas", str).fingerprint == RULES.planning.ideas.fingerprint
 
 
 def test_a_quote_is_found_through_filled_placeholders():

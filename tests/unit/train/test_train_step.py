@@ -57,11 +57,11 @@ def test_what_a_step_leaves_and_says(midtrained: tuple[Path, dict[str, Any]]) ->
     assert sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()) == [
         "checkpoint/adapter_config.json",
         ADAPTER,
-        "log.jsonl",
+        "metrics.jsonl",
         "order.jsonl",
         "training.json",
     ]
-    log = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    log = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     assert [line["update"] for line in log] == list(range(1, summary["updates"] + 1))
     assert log[-1]["tokens"] == summary["tokens"] and summary["first_loss"] == log[0]["loss"]
     assert summary["last_loss"] < summary["first_loss"]

@@ -17,8 +17,8 @@ from midspec.evals.agentic.config import (
     texts_sha256,
 )
 from midspec.evals.config import PROMPT_PREFIX
-from midspec.evals.expected import agentic_requests
-from midspec.evaluation import SCORE, Evaluation, Measure, Requests, Subject
+from midspec.evals.expected import AGENTIC_ANSWER_TOKENS, AGENTIC_PROMPT_TOKENS, agentic_requests
+from midspec.evaluation import SCORE, Answers, Evaluation, Measure, Requests, Subject
 from midspec.experiment import Experiment, Judge, WriterConfig
 from midspec.records import BankItem
 from midspec.spec.document import Identity
@@ -120,6 +120,10 @@ class AgenticEntry(Evaluation):
     def requests(self, subject: Subject) -> list[Requests]:
         """One judgement an answer."""
         return [Requests(self._grader(subject.experiment), agentic_requests(self._answers(subject.experiment)))]
+
+    def answers(self, subject: Subject) -> Answers:
+        """One transcript a sample."""
+        return Answers(self._answers(subject.experiment), AGENTIC_PROMPT_TOKENS, AGENTIC_ANSWER_TOKENS)
 
     def work(self, subject: Subject) -> str:
         """Answers and cells."""

@@ -11,8 +11,9 @@ from pydantic import Field
 from midspec.evals.battery.config import BatteryConfig
 from midspec.evals.battery.items import Choice, Prompt, Split
 from midspec.evals.battery.parts import Part
+from midspec.evals.expected import QUESTION_TOKENS
 from midspec.evals.thinking import THINKING_TOKENS
-from midspec.evaluation import SCORE, Evaluation, Measure, Requests, Subject
+from midspec.evaluation import SCORE, Answers, Evaluation, Measure, Requests, Subject
 from midspec.experiment import Experiment, Judge, WriterConfig
 from midspec.llm.prices import Work
 from midspec.records import BankItem
@@ -92,6 +93,13 @@ class BatteryEntry(Evaluation):
             asked[prompt] += counts.get(part, 0) * (self.samples or 1)
         work = {name: Work(count, FRAME_TOKENS, ANSWER_TOKENS, VERDICT_TOKENS) for name, count in asked.items()}
         return [Requests(self.judging(subject.experiment), work)] if work else []
+
+    def answers(self, subject: Subject) -> Answers:
+        """One or several an item: what a judge reads is written, of the rest likelihoods are read."""
+        counts, judged = self.counts(subject), self.judged()
+        written = sum(count for part, count in counts.items() if part in judged) * (self.samples or 1)
+        read = sum(counts.values()) + written
+        return Answers(max(1, read), QUESTION_TOKENS, round(ANSWER_TOKENS * written / max(1, read)))
 
     def work(self, subject: Subject) -> str:
         """Items, and in how many parts."""

@@ -67,10 +67,12 @@ class ExternalEntry(ExternalConfig, Evaluation):
         return external_step(name, subject.model, self._found(), settings, who[0] if who else None, subject.checkpoint)
 
     def measures(self, summaries: Sequence[Mapping[str, Any]]) -> tuple[Measure, ...]:
-        """Its metrics, with the column of the rows that each averages, where there is one in all runs.
+        """Its metrics, with the column of the rows that each averages, where there is one in all runs; none beforehand.
 
         Raises InputError for a metric of the recipe that the task has not.
         """
+        if not summaries:
+            return ()
         told = [{one["name"]: one for one in summary["metrics"]} for summary in summaries]
         known = list(told[0]) if told else []
         wanted = list(self.metrics or [name for name in known if name.rpartition("/")[2] not in SPREAD] or known)

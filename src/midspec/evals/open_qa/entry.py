@@ -8,11 +8,11 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from midspec.evals.expected import grade_requests
+from midspec.evals.expected import OPEN_ANSWER_TOKENS, QUESTION_TOKENS, grade_requests
 from midspec.evals.open_qa.config import OpenQAConfig, QuestionsConfig, from_preset, open_qa_step, questions_step
 from midspec.evals.open_qa.grading import HIGHEST, LOWEST
 from midspec.evals.open_qa.questions import OpenQuestion, load_questions, questions_sha256, select
-from midspec.evaluation import SCORE, Evaluation, Measure, Requests, Subject
+from midspec.evaluation import SCORE, Answers, Evaluation, Measure, Requests, Subject
 from midspec.experiment import Experiment, Judge, WriterConfig
 from midspec.records import BankItem
 from midspec.spec.document import Identity
@@ -120,6 +120,10 @@ class OpenQAEntry(Evaluation):
         spec = subject.specs[self._spec(subject.experiment)]
         work = grade_requests(self._answers(), spec)
         return [Requests(who, work) for who in self.graders(subject.experiment)]
+
+    def answers(self, subject: Subject) -> Answers:
+        """Free answers."""
+        return Answers(self._answers(), QUESTION_TOKENS, OPEN_ANSWER_TOKENS)
 
     def work(self, subject: Subject) -> str:
         """Answers."""

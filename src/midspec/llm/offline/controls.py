@@ -20,10 +20,10 @@ NEAR = 6
 """Words by which a document may miss the number asked for."""
 RUN = 4
 """Sentences taken from one place, at most."""
-LONG = 12
-"""Words from which a sentence is broken by an aside."""
+EACH = 8
+"""Words of a sentence for which it is broken by one aside."""
 _CLAUSE = re.compile(
-    r",? (?=(?:because|that|which|who|and|so|when|where|if|than|rather|but|since|for|of|in|to|with|from)\b)"
+    r",? (?=(?:because|that|which|who|and|so|when|where|if|than|rather|but|since|(?:of|in|to|with|from) \w+ )\b)"
 )
 _NOTE = "Written by program, without a model."
 
@@ -55,14 +55,13 @@ def paraphrase(variables: Mapping[str, Any], rng: random.Random) -> str:
 
 
 def _otherwise(text: str, rng: random.Random) -> str:
-    """`text` in further words, and with an aside at a clause's end where it is long, so that few long runs of the
-    spec's words are left."""
+    """`text` in further words, with asides at the ends of clauses, one to EACH words, so that few long runs of the
+    spec's words are left and two renderings share few."""
     text = vary(text, rng, 0.7)
-    breaks = [match.start() for match in _CLAUSE.finditer(text) if 3 <= len(text[: match.start()].split()) <= 11]
-    if len(text.split()) < LONG or not breaks:
-        return text
-    place = rng.choice(breaks)
-    return f"{text[:place].rstrip(',')}, {rng.choice(bank('aside'))},{text[place:].lstrip(',')}"
+    breaks = [match.start() for match in _CLAUSE.finditer(text) if len(text[: match.start()].split()) >= 3]
+    for place in sorted(rng.sample(breaks, min(len(breaks), len(text.split()) // EACH)), reverse=True):
+        text = f"{text[:place].rstrip(',')}, {rng.choice(bank('aside'))},{text[place:].lstrip(',')}"
+    return text
 
 
 def neutral(variables: Mapping[str, Any], rng: random.Random) -> str:
@@ -73,17 +72,19 @@ def neutral(variables: Mapping[str, Any], rng: random.Random) -> str:
     opening = opening.replace("{subject}", subject).replace("{side}", side).replace("{setting}", setting)
     paragraphs = [upper_first(variables["doc_type"]) + ": " + subject, opening]
     count = sum(len(text.split()) for text in paragraphs)
-    had: set[int] = set()
+    had: set[str] = set()
     while count < variables["words"] - NEAR:
-        place = rng.randrange(len(_prose()))
-        if place in had:
-            continue
-        had.add(place)
-        prose = _prose()[place]
-        start = rng.randrange(max(1, len(prose) - 1))
+        prose, start = rng.choice(_places())
         kept = _within(prose[start : start + rng.randint(2, RUN)], variables["words"] - count)
-        paragraphs.append(" ".join(kept))
-        count += sum(len(text.split()) for text in kept)
+        text = " ".join(kept)
+        if 2 * len(had) > len(_places()):  # a document longer than all there is says things twice
+            had.clear()
+        # Speech is cut nowhere but at its ends.
+        if text.count('"') % 2 or not had.isdisjoint(kept):
+            continue
+        had.update(kept)
+        paragraphs.append(text)
+        count += len(text.split())
     return _reply(f"Subject: {subject}.", "\n\n".join(paragraphs))
 
 
@@ -99,13 +100,14 @@ def _within(said: list[str] | tuple[str, ...], words: int) -> list[str]:
 
 
 @cache
-def _prose() -> tuple[tuple[str, ...], ...]:
-    """Paragraphs of the packaged neutral corpus as sentences; those with quotations or marks of layout are left out."""
+def _places() -> tuple[tuple[tuple[str, ...], int], ...]:
+    """(paragraph of the packaged neutral corpus as sentences, where to begin): all there are but for those with marks
+    of layout."""
     rows = files("midspec").joinpath("data", "corpora", "neutral.jsonl").read_text(encoding="utf-8").splitlines()
     paragraphs = [paragraph for row in rows for paragraph in json.loads(row)["text"].split("\n\n")]
-    plain = [text for text in paragraphs if "\n" not in text and not re.search(r"[*#_|>\"“”]|^\W|^\w+:|^\d", text)]
+    plain = [text for text in paragraphs if "\n" not in text and not re.search(r"[*#_|>☐“”]|^[^\w\"]|^\w+:|^\d", text)]
     found = [tuple(sentence.text for sentence in sentences(text)) for text in plain]
-    return tuple(prose for prose in found if len(prose) >= 2)
+    return tuple((prose, start) for prose in found for start in range(len(prose) - 1))
 
 
 def _reply(note: str, text: str) -> str:

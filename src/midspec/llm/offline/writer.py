@@ -25,6 +25,7 @@ from midspec.llm.offline import (
     self_questions,
     statements,
     verdicts,
+    voices,
 )
 from midspec.llm.offline.version import OFFLINE_VERSION
 from midspec.llm.prompt import Ask, Reply
@@ -39,6 +40,7 @@ ANSWERS: dict[str, Answer] = {
     "corpus/ideas": plans.ideas,
     "corpus/document": documents.document,
     "corpus/rewrite": documents.document,
+    "corpus/voiced_document": voices.voiced,
     "corpus/rules_doc_types": plans.doc_types,
     "corpus/rules_ideas": plans.rules_ideas,
     "corpus/rules_document": documents.rules_document,

@@ -28,8 +28,8 @@ class Stage(NamedTuple):
     """`midtrain/affordability-seed0-<fingerprint>`."""
     sources: list[tuple[str, list[str]]]
     """(source, ids of its rows that were trained on, in order)"""
-    others: int
-    """Rows of other origin (the instruction mix), which the page does not list."""
+    others: int | None
+    """Rows of other origin (the instruction mix), which the page does not list. None: what it saw is not known."""
 
 
 class Source(NamedTuple):
@@ -40,8 +40,10 @@ class Source(NamedTuple):
     file: Path
 
 
-def read_order(folder: Path) -> list[str]:
-    """Ids in the order in which a training step first saw them."""
+def read_order(folder: Path) -> list[str] | None:
+    """Ids in the order in which a training step first saw them; None where it left none."""
+    if not (folder / ORDER).is_file():
+        return None
     lines = (folder / ORDER).read_text(encoding="utf-8").splitlines()
     return list(dict.fromkeys(name for line in lines for name in json.loads(line)["ids"]))
 
@@ -64,6 +66,8 @@ class Trained:
 
     def _read(self, step: Step) -> Stage:
         seen = read_order(self._done.folder(step))
+        if seen is None:
+            return Stage(f"{step.kind}/{step.folder_name}", [], None)
         left = dict.fromkeys(seen)
         found: list[tuple[str, list[str]]] = []
         for upstream in step.inputs.values():

@@ -23,6 +23,8 @@
   const plural = (count, one, many) => `${number(count)} ${count === 1 ? one : many}`;
   const short = (text, most = SHORT) => (text.length > most ? `${text.slice(0, most).trimEnd()} …` : text);
 
+  const capital = (text) => text.slice(0, 1).toUpperCase() + text.slice(1);
+
   // Blocks.
 
   const unpacked = new Map();
@@ -108,6 +110,7 @@
   const show = async () => {
     const mine = turn += 1;
     const view = views.at(-1);
+    delete dialog.dataset.ready;
     trail.replaceChildren(...views.map((one, at) => make("li", {},
       at + 1 === views.length
         ? make("span", { "aria-current": "step" }, one.name)
@@ -213,7 +216,7 @@
               short(asked(data.items[item]), 160)),
             make("small", {}, [data.items[item].domain, data.items[item].topic].filter(Boolean).join(" / "))),
           make("td", { class: "text wrap" }, outcome(data, run, at)),
-          scored ? make("td", {}, run.odds?.[at] === null || run.odds === undefined ? "–" : signed(run.odds[at])) : null,
+          scored ? make("td", { class: "odds" }, run.odds?.[at] === null || run.odds === undefined ? "–" : signed(run.odds[at])) : null,
           make("td", {}, String(run.seed)));
       };
       const list = paged(entries, ROWS_PER_PAGE, draw, holder, "answers");
@@ -236,7 +239,7 @@
           make("caption", {}, "Click a question to see what the arm was trained on."),
           make("thead", {}, make("tr", {}, make("th", { scope: "col", class: "text" }, "Question"),
             make("th", { scope: "col", class: "text" }, "Answer"),
-            scored ? make("th", { scope: "col" }, "Log-odds") : null, make("th", { scope: "col" }, "Seed"))),
+            scored ? make("th", { scope: "col", class: "odds" }, "Log-odds") : null, make("th", { scope: "col" }, "Seed"))),
           holder),
         list.bar,
       ];
@@ -303,7 +306,9 @@
         const data = await block(source.block);
         parts.push(await sourceList(index, stage, told, source, data, query));
       }
-      if (stage.others > 0) {
+      if (stage.others === null) {
+        parts.push(make("p", {}, `${stage.step} left no list of what it saw (order.jsonl), so nothing can be shown of it.`));
+      } else if (stage.others > 0) {
         parts.push(make("p", { class: "small" }, `${stage.step} also saw ${plural(stage.others, "row", "rows")} of the instruction mix, which every arm shares; they are not listed here.`));
       }
     }
@@ -380,7 +385,7 @@
   const textView = (index, stage, source, data, at) => ({
     name: source.kind === "documents" ? "Document" : "Demonstration",
     title: source.kind === "documents"
-      ? `A ${data.words[data.doc_type[at]]} of ${source.name}` : `A demonstration of ${source.name}`,
+      ? `${capital(data.words[data.doc_type[at]])}, from the corpus ${source.name}` : `Demonstration, from ${source.name}`,
     draw: () => (source.kind === "documents" ? documentParts(index, stage, source, data, at) : chatParts(index, stage, source, data, at)),
   });
 

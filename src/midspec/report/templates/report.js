@@ -66,8 +66,61 @@
     }
   };
 
+  // A word or two in the field leave only the rows of arms whose names have them all.
+  const LONG = 12;
+  const filter = () => {
+    const rows = [...document.querySelectorAll("table.filtered tbody tr[data-arm]")];
+    const arms = new Set(rows.flatMap((row) => row.dataset.arm.split(" ")));
+    if (arms.size <= LONG) return;
+    const holder = document.createElement("p");
+    holder.id = "filter";
+    const label = document.createElement("label");
+    label.textContent = "Show arms with ";
+    const field = document.createElement("input");
+    field.type = "search";
+    field.placeholder = "aft cot";
+    const told = document.createElement("span");
+    told.setAttribute("role", "status");
+    field.addEventListener("input", () => {
+      const words = field.value.toLowerCase().split(/\s+/).filter(Boolean);
+      const fits = (name) => words.every((word) => name.toLowerCase().includes(word));
+      let shown = 0;
+      for (const row of rows) {
+        row.hidden = !fits(row.dataset.arm);
+        shown += !row.hidden;
+      }
+      told.textContent = words.length === 0 ? "" : ` ${shown.toLocaleString("en")} of ${rows.length.toLocaleString("en")} rows of all tables`;
+    });
+    label.append(field);
+    holder.append(label, told);
+    const first = document.querySelector("table.filtered").closest("section");
+    first.before(holder);
+  };
+
+  const copies = () => {
+    for (const text of document.querySelectorAll(".to-copy")) {
+      const told = document.createElement("span");
+      told.setAttribute("role", "status");
+      told.className = "small";
+      const act = button("Copy", async () => {
+        const plain = text.innerText.trim();
+        try {
+          await navigator.clipboard.writeText(plain);
+          told.textContent = " copied";
+        } catch {
+          getSelection().selectAllChildren(text);
+          told.textContent = document.execCommand("copy") ? " copied" : " selected; press Ctrl+C";
+        }
+      });
+      act.className = "copy";
+      text.parentElement.querySelector("h3").append(act, told);
+    }
+  };
+
   document.addEventListener("DOMContentLoaded", () => {
     tools();
+    filter();
+    copies();
     document.querySelectorAll("table.sortable").forEach(sortable);
   });
 

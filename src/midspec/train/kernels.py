@@ -1,0 +1,147 @@
+"""Which implementation of a training step's arithmetic runs: PyTorch's operations one by one, or compiled ones.
+
+Both compute the same function; they differ in rounding. Compiled code keeps float32 between operations where the plain
+path rounds to bfloat16 after each, and is nearer to a run in float32 (docs/training.md has the figures).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import torch
+
+from midspec.compute import ComputeConfig
+from midspec.errors import InputError, StepError
+from midspec.experiment import Config, TrainConfig
+from midspec.train import attention
+from midspec.train.distributed import here
+from midspec.train.native import compiler, headers, tiles
+
+PAYS = 4e12
+"""Parameters times positions of a run from which compiling is worth its 10 to 20 seconds: 30,000 tokens of SmolLM2."""
+
+_EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts")
+"""Configs of mixtures of experts have one of them."""
+
+
+class Kernels(Config):
+    """What runs, and why; part of the step's record."""
+
+    layers: Literal["plain", "compiled"] = "plain"
+    """Decoder layers and loss as PyTorch runs them, or through torch.compile."""
+    attention: Literal["sdpa", "packed"] = "sdpa"
+    """PyTorch's, under a mask; or ours, which visits only what the mask allows."""
+    reasons: tuple[str, ...] = ()
+
+    def line(self) -> str:
+        """For the terminal."""
+        return f"kernels: layers {self.layers}, attention {self.attention} ({'; '.join(self.reasons)})"
+
+
+def choose(
+    model: Any, train: TrainConfig, compute: ComputeConfig, device: torch.device, parameters: int, positions: int
+) -> Kernels:
+    """What is fastest for this run on this machine. `positions`: packed tokens of all epochs, padding included.
+
+    Depends on the recipe and the machine only, not on how far a run has come, so that a resumed one goes on the same
+    way. Raises InputError where `compute.kernels` asks for what is not to be had.
+    """
+    if compute.kernels == "plain":
+        return Kernels(reasons=("asked for",))
+    obstacle = _obstacle(model, device)
+    if compute.kernels == "compiled":
+        if obstacle:
+            raise InputError(f"compute.kernels is compiled, and {obstacle}; set it to auto or plain")
+        reason = "asked for"
+    elif obstacle:
+        return Kernels(reasons=(obstacle,))
+    elif parameters * positions < PAYS:
+        return Kernels(reasons=(f"{positions:,} tokens are too few for compiling to pay",))
+    else:
+        reason = f"{positions:,} tokens"
+    unfit = _unfit(model, train)
+    return Kernels(
+        layers="compiled",
+        attention="sdpa" if unfit else "packed",
+        reasons=(reason, unfit or "tile instructions"),
+    )
+
+
+def _obstacle(model: Any, device: torch.device) -> str | None:
+    """Why layers cannot be compiled here."""
+    if device.type != "cpu":
+        return f"not measured on {device.type} yet"
+    if here().count > 1:
+        return "several processes train"
+    if compiler() is None:
+        return "there is no C++ compiler (g++) on the PATH"
+    if not headers():
+        return "Python's C headers (Python.h, in python3-dev or the like) are missing"
+    if _layers(model) is None:
+        return f"{type(model).__name__} has no plain list of decoder layers"
+    if any(getattr(model.config.get_text_config(), name, None) for name in _EXPERTS):
+        return f"{type(model).__name__} sends every token to other experts, which does not compile into one program"
+    return None
+
+
+def _unfit(model: Any, train: TrainConfig) -> str | None:
+    """Why our attention cannot be used."""
+    config = model.config.get_text_config()
+    heads: int = config.num_attention_heads
+    width = getattr(config, "head_dim", None) or config.hidden_size // heads
+    special = ("attn_logit_softcapping", "layer_types", "sliding_window", "attention_chunk_size")
+    if train.precision != "bf16":
+        return "our attention is for bf16"
+    if not tiles():
+        return "this CPU has no tile instructions (AMX)"
+    if width % attention.WIDTH or getattr(config, "attention_dropout", 0.0):
+        return f"heads of width {width}, or dropout in attention"
+    if odd := [name for name in special if getattr(config, name, None) and set(_types(config)) != {"full_attention"}]:
+        return f"{odd[0]} is set"
+    try:
+        attention.prepare()
+    except StepError as error:
+        return str(error)
+    return None
+
+
+def _types(config: Any) -> list[str]:
+    return list(getattr(config, "layer_types", None) or [])
+
+
+def _layers(model: Any) -> Any:
+    base: Any = getattr(model, "get_base_model", lambda: model)()
+    layers = getattr(getattr(base, "model", None), "layers", None)
+    return layers if isinstance(layers, torch.nn.ModuleList) and len(layers) > 0 else None
+
+
+@contextmanager
+def applied(model: Any, kernels: Kernels) -> Generator[None]:
+    """Make `model` run by `kernels`; afterwards it is as it was."""
+    if kernels.layers == "plain":
+        yield
+        return
+    base: Any = getattr(model, "get_base_model", lambda: model)()
+    before = base.config._attn_implementation
+    frozen = not any(parameter.requires_grad for parameter in base.get_input_embeddings().parameters())
+    if kernels.attention == "packed":
+        base.set_attn_implementation(attention.NAME)
+    if frozen:
+        # Else the first layer's input has no gradient and the others' have: two programs would be compiled.
+        base.enable_input_require_grads()
+    for layer in _layers(model):
+        layer.compile(dynamic=False)
+    logging.getLogger("torch._inductor").setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        for layer in _layers(model):
+            layer._compiled_call_impl = None
+        if frozen:
+            base.disable_input_require_grads()
+        base.set_attn_implementation(before)
+        # Programs are kept per source line, and few of them: the next run's shapes must find room.
+        torch.compiler.reset()

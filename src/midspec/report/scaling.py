@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 WIDTH = 416.0
 HEIGHT = 250.0
 _ABOVE, _BELOW = 8.0, 42.0
+_ASIDE = 0.012
+"""By this part of the axis each line stands beside the one before, so that intervals do not hide each other."""
 _DASHES = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (5, 1.5, 1, 1.5)))
 
 
@@ -64,16 +67,17 @@ def _panel(one: Scaling, results: Results, *, prefix: str) -> Drawing:
             if not known:
                 continue
             drawn = [point for point in known if point.fitted is not None] or known
+            aside = 10 ** (_ASIDE * math.log10(sizes[-1] / sizes[0]) * (at - (len(one.lines) - 1) / 2))
             heights = [factor * (point.value or 0.0 if point.fitted is None else point.fitted) for point in drawn]
-            axes.plot([point.amount for point in drawn], heights, color=colour, linewidth=1.4,
+            axes.plot([aside * point.amount for point in drawn], heights, color=colour, linewidth=1.4,
                       linestyle=_DASHES[rank % len(_DASHES)])  # fmt: skip
             for place, point in enumerate(known):
                 if point.low is not None and point.high is not None:
                     ends_of = [factor * point.low, factor * point.high]
-                    axes.plot([point.amount] * 2, ends_of, color=colour, linewidth=1.1, solid_capstyle="butt")
+                    axes.plot([aside * point.amount] * 2, ends_of, color=colour, linewidth=1.1, solid_capstyle="butt")
                 gid = f"{prefix}-{at}-{place}"
                 axes.plot(
-                    [point.amount],
+                    [aside * point.amount],
                     [factor * (point.value or 0.0)],
                     marker=look.marker,
                     markersize=5.5,

@@ -12,6 +12,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from midspec.compute import ComputeConfig
 from midspec.errors import InputError, StepError
 from midspec.records import write_rows
+from midspec.steps.progress import Silent
 from midspec.train import attention, kernels, loss
 from midspec.train.native import compiler, library, tiles
 from midspec.train.packing import IGNORED, Piece, pack
@@ -205,3 +206,32 @@ def test_a_compiled_run_has_the_losses_of_a_plain_one(
     assert choice.layers == "compiled"
     assert model.config._attn_implementation == "sdpa"
     assert all(module._compiled_call_impl is None for module in model.modules())
+
+
+class Interrupting(Silent):
+    """Ends the run after some updates, as Ctrl-C does."""
+
+    left = 5
+
+    def advance(self, count: int = 1) -> None:
+        self.left -= 1
+        if self.left == 0:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.slow
+@needs_compiler
+def test_an_interrupted_compiled_run_ends_with_the_same_bytes(tmp_path: Path, tiny_folder: Path) -> None:
+    # Guards: programs compiled in the second process that round otherwise than those of the first.
+    corpus = tmp_path / "corpus"
+    corpus.mkdir()
+    write_rows(corpus / "documents.jsonl", [document(number, words=40) for number in range(12)])
+    train = small(batch_size=2, tokens=900)
+    whole, parted = tmp_path / "whole", tmp_path / "parted"
+    midtrain(midtrain_context(whole, corpus, train, kernels="compiled"))
+    with pytest.raises(KeyboardInterrupt):
+        midtrain(midtrain_context(parted, corpus, train, kernels="compiled", progress=Interrupting()))
+    midtrain(midtrain_context(parted, corpus, train, kernels="compiled"))
+    assert losses(whole) == losses(parted)
+    adapter = "checkpoint/adapter_model.safetensors"
+    assert (whole / adapter).read_bytes() == (parted / adapter).read_bytes()

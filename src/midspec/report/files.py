@@ -14,7 +14,7 @@ from midspec.report.figures import Panel
 from midspec.report.html import Figures, draw_figures, write_report
 from midspec.report.paper import beside_paper, context
 from midspec.report.results import Results
-from midspec.report.svg import Drawing, as_pdf
+from midspec.report.svg import as_pdf
 from midspec.report.tables import TABLES, as_csv
 
 FIGURES, TABLES_FOLDER = "figures", "tables"
@@ -38,7 +38,7 @@ def write_figures(results: Results, folder: Path, figures: Figures) -> list[Path
     """`figures/NAME-NUMBER-TITLE.svg`, one a panel, and `figures/NAME.pdf`, a page a panel; old ones there go."""
     files: dict[str, Callable[[], bytes]] = {}
     for name, panels in [*((NAMES[key], some) for key, some in figures.items()), *_of_paper(results)]:
-        drawings = [(panel.title, panel.svg) for panel in panels if isinstance(panel.svg, Drawing)]
+        drawings = [(panel.title, panel.svg) for panel in panels]
         for at, (title, drawing) in enumerate(drawings, start=1):
             stem = f"{name}-{at:02d}-{_NOT_IN_NAMES.sub('-', title).strip('-')[:60]}"
             files[f"{stem}.svg"] = lambda drawing=drawing: drawing.standalone.encode()

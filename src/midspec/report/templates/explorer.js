@@ -265,6 +265,8 @@
           .filter(([, which]) => which === run.items[at]);
         const parts = [
           make("p", { class: "small" }, `${name}, arm ${run.arm}, seed ${run.seed}; ${OUTCOMES[letter]}.`),
+          (item.question ?? "").length > 300 ? make("details", {}, make("summary", {}, "The whole question"),
+            make("div", { class: "text-of answer" }, item.question)) : null,
           item.aligned ? make("ul", { class: "options" }, option(item.aligned, "a", "agrees with the value"),
             option(item.other, "o", "the other choice")) : null,
           answers.map((place) => make("div", {}, make("h3", {}, "Answer"), make("div", { class: "text-of answer" }, data.texts[place]))),

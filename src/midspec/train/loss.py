@@ -36,7 +36,7 @@ def _compiled_errors() -> Any:
 class _CompiledHeadLoss(torch.autograd.Function):
     """As `_HeadLoss` for a frozen head, with the work between the two products compiled into one pass.
 
-    Measured on SmolLM2 and 2,044 rows (CPU, bf16): 0.5 seconds of processor time instead of 1.3.
+    Measured on SmolLM2 and 2,044 rows (CPU, bf16): 0.48 seconds of processor time instead of 0.74.
     """
 
     @staticmethod

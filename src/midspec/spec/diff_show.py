@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from importlib.resources import files
 
-from jinja2 import Environment, StrictUndefined
-
 from midspec.spec.diff import SpecDiff
 
 _SIGNS = {"same": " ", "changed": "~", "removed": "-", "added": "+", "moved": ">"}
@@ -41,6 +39,8 @@ def as_text(diff: SpecDiff, *, everything: bool = False) -> str:
 
 def as_html(diff: SpecDiff) -> str:
     """One `<section class="spec-diff">` without styles or scripts; every text of the specs is escaped."""
+    from jinja2 import Environment, StrictUndefined
+
     template = files("midspec").joinpath("spec", "diff.html.jinja").read_text(encoding="utf-8")
     page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     return page.from_string(template).render(diff=diff)

@@ -36,7 +36,7 @@ def partial_results(flow: Pipeline, store: Store) -> Results:
     """What is done of an experiment, in the form of a finished one. Arms without a done evaluation have no numbers,
     and corpora, curves and the analysis of reasoning are left out."""
     experiment = flow.experiment
-    folders = {step.fingerprint: folder for step in flow.steps if (folder := store.find(step)) is not None}
+    folders = {step.fingerprint: folder for step in flow.steps if (folder := store.result(step)) is not None}
     records = {name: store.record(folder) for name, folder in folders.items()}
     gate = _gate(flow, folders)
     excluded = frozenset(finding.item for finding in gate.findings)

@@ -49,13 +49,14 @@ def find_run(text: str, workspace: Path) -> Run:
 
 def _unfinished(files: RunFolder, recipe: dict[str, Any], earlier: Results | None) -> Run:
     try:
-        flow = build(Experiment.model_validate(recipe))
+        experiment = Experiment.model_validate(recipe)
+        flow = build(experiment)
     except ValidationError as error:
         raise InputError(
             f"{files.recipe} is not a recipe of this version of midspec ({error.error_count()} problems); "
             "run the recipe again, or name its results.json"
         ) from error
-    store = Store(files.path.parent.parent)
+    store = Store(files.path.parent.parent, experiment.published)
     results = partial_results(flow, store)
     evaluations = {step.fingerprint for step in flow.evaluations.values()}
     done = {step.fingerprint for step in results.steps}

@@ -104,9 +104,6 @@ def _repeats(items: Sequence[BankItem]) -> list[str]:
 
 
 def _splits(items: Sequence[BankItem]) -> list[str]:
-    """Both halves of a bank ask the same; a bank that is all test was written to confirm, and has nothing to tune on."""
-    if all(item.split == "test" for item in items):
-        return []
     topics: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for item in items:
         topics[f"{item.domain}/{item.topic}"][item.split] += 1

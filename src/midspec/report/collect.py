@@ -21,7 +21,13 @@ from midspec.report.collect_design import (
     collect_trainers,
     trained_amounts,
 )
-from midspec.report.collect_made import collect_corpora, collect_curves, collect_demonstrations, collect_gate
+from midspec.report.collect_made import (
+    collect_beforehand,
+    collect_corpora,
+    collect_curves,
+    collect_demonstrations,
+    collect_gate,
+)
 from midspec.report.done import Done, finished
 from midspec.report.explorer.blocks import Explorer
 from midspec.report.explorer.collect import collect_explorer
@@ -79,6 +85,7 @@ def _results(answered: Answered, command: list[str]) -> Results:
         trained=collect_trained(trained),
         matches=collect_matches(done, trained),
         trainers=collect_trainers(done),
+        beforehand=collect_beforehand(done),
         scaling=collect_scaling(answered, arms, trained),
         cells=collect_cells(answered),
         specs=collect_specs(done),

@@ -9,7 +9,7 @@ from typing import Any
 from midspec.corpus.planned import CorpusPlan
 from midspec.records import ChatExample, Document, read_rows
 from midspec.report.done import Done
-from midspec.report.results import CorpusSummary, Curve, Demonstrations, Gate, SectionCoverage
+from midspec.report.results import Beforehand, CorpusSummary, Curve, Demonstrations, Gate, SectionCoverage
 from midspec.steps.step import Step
 
 SAMPLE_DOCUMENTS = 12
@@ -29,6 +29,30 @@ def collect_corpora(done: Done) -> list[CorpusSummary]:
 def collect_demonstrations(done: Done) -> dict[str, Demonstrations]:
     """Sets by label, in the order of the recipe."""
     return {name: _demonstrations(done, step) for name, step in done.flow.demonstrations.items()}
+
+
+def collect_beforehand(done: Done) -> Beforehand | None:
+    """What came in the recipe's archive instead of being made in this workspace."""
+    came = [step for step in done.flow.steps if done.store.find(step) is None]
+    if not came:
+        return None
+    there = {step.fingerprint for step in came}
+    records = [done.record(step) for step in came]
+    seeds = [
+        seed
+        for seed in done.experiment.seeds
+        if all(step.fingerprint in there for arm in done.experiment.arms for step in done.flow.lineage(arm, seed))
+    ]
+    days = sorted(record.started[:10] for record in records)
+    commits = dict.fromkeys(str(record.code["commit"])[:7] for record in records if record.code.get("commit"))
+    return Beforehand(
+        archive=done.experiment.published or "",
+        steps=len(came),
+        seeds=seeds,
+        first=days[0],
+        last=days[-1],
+        commits=list(commits),
+    )
 
 
 def collect_gate(done: Done) -> Gate:

@@ -30,10 +30,32 @@ class Note(NamedTuple):
 
 def notes(results: Results) -> list[Note]:
     """Derived from the data, most important first. The run's own `results.notes` come on top of these."""
-    found = [_offline(results), _seeds(results), _updates(results), _split(results), _gate(results)]
+    found = [
+        _beforehand(results),
+        _offline(results),
+        _seeds(results),
+        _updates(results),
+        _split(results),
+        _gate(results),
+    ]
     found += [_undecided(results), _position(results), _rules(results), _missing(results)]
     found += [_trainers(results)]
     return [note for note in found if note is not None]
+
+
+def _beforehand(results: Results) -> Note | None:
+    made = results.beforehand
+    if made is None:
+        return None
+    seeds = [str(seed) for seed in made.seeds]
+    which = f"Seed{'s' * (len(seeds) > 1)} {_listed(seeds)}: " if seeds else ""
+    days = made.first if made.first == made.last else f"{made.first} to {made.last}"
+    by = f" by midspec at {_listed(made.commits)}" if made.commits else ""
+    return Note(
+        "Partly run beforehand",
+        f"{which}{count(made.steps)} trainings and evaluations were made elsewhere ({days}{by}) and came as "
+        f"the archive {made.archive!r}. The rest was made here. Without the archive (--set published=null) all is.",
+    )
 
 
 def _offline(results: Results) -> Note | None:

@@ -88,6 +88,21 @@ class Gate(Part):
     findings: list[GateFinding]
 
 
+class Beforehand(Part):
+    """Steps that were not made in this workspace: their results came in an archive."""
+
+    archive: str
+    """`published` of the recipe."""
+    steps: int
+    seeds: list[int]
+    """Training seeds all of whose trained arms came so."""
+    first: str
+    """When the earliest and the latest of them was made: day, UTC."""
+    last: str
+    commits: list[str]
+    """Commits of midspec that made them, shortened; empty where none was recorded."""
+
+
 class StepSummary(Part):
     """One step of the run."""
 

@@ -28,6 +28,7 @@ from midspec.report.parts_design import (
     Trained,
 )
 from midspec.report.parts_made import (
+    Beforehand,
     CorpusSummary,
     Curve,
     Demonstrations,
@@ -50,6 +51,7 @@ __all__ = [
     "VERSION",
     "Arm",
     "Asked",
+    "Beforehand",
     "CellMap",
     "CellShare",
     "CheckSummary",
@@ -150,6 +152,8 @@ class Results(Part):
     seconds: dict[str, float]
     """Step (`kind/name-fingerprint`) -> seconds it took when it was made."""
     dollars: float
+    beforehand: Beforehand | None = None
+    """What came in the recipe's archive; None = all was made in this workspace."""
     notes: list[str] = Field(default_factory=list)
     """What a reader must know: offline writer, deviations from the paper's recipe, excluded items."""
 

@@ -18,7 +18,7 @@ from midspec.steps.fingerprint import stable
 from midspec.steps.step import Step
 from midspec.steps.store import explained, write_json
 
-FORM = 3
+FORM = 4
 """Raise it when what results.json or the report holds changes for the same steps."""
 
 

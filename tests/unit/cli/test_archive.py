@@ -70,6 +70,10 @@ def test_an_archive_stands_in_for_training_and_evaluation(tmp_path: Path) -> Non
         "corpus", "corpus-gate", "demonstrations", "gate"
     }  # fmt: skip
     assert numbers(tmp_path / "second") == numbers(tmp_path / "first")
+    came = json.loads((tmp_path / "second/runs/mine/results.json").read_text())["beforehand"]
+    assert (came["steps"], came["seeds"]) == (5, [0])
+    assert "Partly run beforehand" in (tmp_path / "second/runs/mine/report.html").read_text()
+    assert json.loads((tmp_path / "first/runs/mine/results.json").read_text())["beforehand"] is None
     assert "Nothing to do" in called(run, shown, *there, "--yes")
 
     fewer = json.loads(called(plan, shown, "-w", tmp_path / "third", "--set", "midtrain.tokens=500", "--json"))

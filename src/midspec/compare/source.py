@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from midspec.compare.partial import partial_results
 from midspec.errors import InputError
 from midspec.experiment import Experiment
 from midspec.pipeline import build
+from midspec.report.collect import collect_so_far
 from midspec.report.results import Results, read_results
 from midspec.steps.runs import RunFolder
 from midspec.steps.store import Store
@@ -57,7 +57,7 @@ def _unfinished(files: RunFolder, recipe: dict[str, Any], earlier: Results | Non
             "run the recipe again, or name its results.json"
         ) from error
     store = Store(files.path.parent.parent, experiment.published)
-    results = partial_results(flow, store)
+    results = collect_so_far(flow, store)
     evaluations = {step.fingerprint for step in flow.evaluations.values()}
     done = {step.fingerprint for step in results.steps}
     told = f"This run is not finished: {len(done)} of {len(flow.steps)} steps are done"

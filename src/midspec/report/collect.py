@@ -28,7 +28,7 @@ from midspec.report.collect_made import (
     collect_demonstrations,
     collect_gate,
 )
-from midspec.report.done import Done, finished
+from midspec.report.done import Done, finished, so_far
 from midspec.report.explorer.blocks import Explorer
 from midspec.report.explorer.collect import collect_explorer
 from midspec.report.reasoning import reasoning
@@ -47,53 +47,69 @@ class Collected(NamedTuple):
 
 def collect(flow: Pipeline, store: Store, command: list[str]) -> Collected:
     """Everything about a finished experiment. All steps of `flow` must be done."""
-    done = finished(flow, store)
-    answered = Answered(done, frozenset(finding.item for finding in collect_gate(done).findings))
-    return Collected(_results(answered, command), collect_explorer(answered))
+    answered = _answered(finished(flow, store))
+    done, answers = answered.done, _answers(answered, command)
+    trained, sets = trained_amounts(done), collect_demonstrations(done)
+    made = {
+        "claims": collect_claims(answered),
+        "reasoning": _reasoning(done),
+        "trained": collect_trained(trained),
+        "matches": collect_matches(done, trained),
+        "trainers": collect_trainers(done),
+        "beforehand": collect_beforehand(done),
+        "scaling": collect_scaling(answered, answers.arms, trained),
+        "cells": collect_cells(answered),
+        "specs": collect_specs(done),
+        "health": collect_health(done),
+        "curves": collect_curves(done),
+        "corpora": collect_corpora(done),
+        "demonstrations": next(iter(sets.values()), None),
+        "demonstration_sets": sets,
+        "notes": [warning for record in done.ordered() for warning in _warnings(record)],
+    }
+    return Collected(answers.model_copy(update=made), collect_explorer(answered))
 
 
-def _results(answered: Answered, command: list[str]) -> Results:
+def collect_so_far(flow: Pipeline, store: Store) -> Results:
+    """The answers that are there of an unfinished experiment, in the form of a finished one.
+
+    Arms without a done evaluation have no numbers; what is made of several steps, and claims, are left out.
+    """
+    return _answers(_answered(so_far(flow, store)), [])
+
+
+def _answered(done: Done) -> Answered:
+    return Answered(done, frozenset(finding.item for finding in collect_gate(done).findings))
+
+
+def _answers(answered: Answered, command: list[str]) -> Results:
+    """What was run, and what arms answered; the rest empty."""
     done = answered.done
-    flow = done.flow
-    experiment = done.experiment
-    ordered = done.ordered()
-    arms, trained = collect_arms(answered), trained_amounts(done)
-    sets = collect_demonstrations(done)
+    experiment, ordered = done.experiment, done.ordered()
     return Results(
         name=experiment.name,
         description=experiment.description,
-        fingerprint=results_fingerprint(flow),
+        fingerprint=results_fingerprint(done.flow),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         midspec=__version__,
         code=code_state(),
         packages=package_versions(),
         machine=machine_facts(),
         recipe=experiment.model_dump(mode="json"),
-        command=[" ".join(command)],
+        command=[" ".join(command)] if command else [],
         writer=experiment.writer.model,
         judge=experiment.judge.model,
-        model=flow.model.model_dump(mode="json"),
+        model=done.flow.model.model_dump(mode="json"),
         split={
             entry.name: split for entry in experiment.evals if isinstance(split := getattr(entry, "split", None), str)
         },
         asked={entry.name: _asked(entry, experiment) for entry in experiment.evals},
-        claims=collect_claims(answered),
-        arms=arms,
+        arms=collect_arms(answered),
         contrasts=collect_contrasts(answered),
         differences=list(collect_differences(answered)),
-        reasoning=_reasoning(done),
-        trained=collect_trained(trained),
-        matches=collect_matches(done, trained),
-        trainers=collect_trainers(done),
-        beforehand=collect_beforehand(done),
-        scaling=collect_scaling(answered, arms, trained),
-        cells=collect_cells(answered),
-        specs=collect_specs(done),
-        health=collect_health(done),
-        curves=collect_curves(done),
-        corpora=collect_corpora(done),
-        demonstrations=next(iter(sets.values()), None),
-        demonstration_sets=sets,
+        curves=[],
+        corpora=[],
+        demonstrations=None,
         gate=collect_gate(done),
         steps=[
             StepSummary(
@@ -107,7 +123,6 @@ def _results(answered: Answered, command: list[str]) -> Results:
         ],
         seconds={f"{record.kind}/{record.name}-{record.fingerprint}": record.seconds for record in ordered},
         dollars=sum(float(record.summary.get("dollars", 0.0)) for record in ordered),
-        notes=[warning for record in ordered for warning in _warnings(record)],
     )
 
 

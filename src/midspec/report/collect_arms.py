@@ -10,12 +10,12 @@ from midspec.evaluation import Measure
 from midspec.records import EvalRow, read_rows
 from midspec.report.done import Done
 from midspec.report.measures import Runs, difference, measured
-from midspec.report.results import Arm, Checkpoint, Contrast, Difference, Score
+from midspec.report.results import Arm, Checkpoint, Contrast, Difference, Measured, Score
 from midspec.steps.step import Step
 
 
 class Answered:
-    """What every arm left on every evaluation, read once."""
+    """What every arm left on every evaluation that is done, read once."""
 
     def __init__(self, done: Done, excluded: frozenset[str]) -> None:
         """`excluded`: items that were found in training data and count nowhere."""
@@ -41,11 +41,12 @@ class Answered:
 
 
 def evaluated(done: Done, arm: str, evaluation: str) -> list[tuple[int, Step]]:
-    """(seed, step) of an arm; an arm that no seed changes (the bare base model) counts once."""
+    """(seed, step) of an arm, if done; an arm that no seed changes (the bare base model) counts once."""
     steps: dict[str, tuple[int, Step]] = {}
     for seed in done.experiment.seeds:
         step = done.flow.evaluations[arm, seed, evaluation]
-        steps.setdefault(step.fingerprint, (seed, step))
+        if done.has(step):
+            steps.setdefault(step.fingerprint, (seed, step))
     return list(steps.values())
 
 
@@ -62,8 +63,10 @@ def collect_contrasts(answered: Answered) -> list[Contrast]:
     found: list[Contrast] = []
     for evaluation in (entry.name for entry in experiment.evals if entry.choices):
         for arm, versus in compared(experiment.arms):
-            apart = contrast(answered.rows(arm, evaluation), answered.rows(versus, evaluation), answered.excluded)
-            found.append(Contrast(eval=evaluation, arm=arm, versus=versus, **apart._asdict()))
+            mine, theirs = answered.rows(arm, evaluation), answered.rows(versus, evaluation)
+            if mine and theirs:
+                apart = contrast(mine, theirs, answered.excluded)
+                found.append(Contrast(eval=evaluation, arm=arm, versus=versus, **apart._asdict()))
     return found
 
 
@@ -74,33 +77,36 @@ def collect_differences(answered: Answered) -> Iterator[Difference]:
             if at == 0 or measure.compared:
                 for arm, versus in compared(answered.done.experiment.arms):
                     runs = (answered.runs[arm, name], answered.runs[versus, name])
-                    yield difference(name, measure, (arm, versus), runs, answered.excluded)
+                    if all(one.rows for one in runs):
+                        yield difference(name, measure, (arm, versus), runs, answered.excluded)
 
 
 def _arm(answered: Answered, name: str, baseline: str | None) -> Arm:
     done, config = answered.done, answered.done.experiment.arms[name]
-    seeds = [_checkpoint(done, name, seed) for seed in done.experiment.seeds]
+    mine = {entry.name: answered.runs[name, entry.name] for entry in done.experiment.evals}
+    seeds = [_checkpoint(done, name, seed) for seed in done.experiment.seeds if _asked_anything(done, name, seed)]
     evals = {
         entry.name: Score(
             **score(
-                answered.rows(name, entry.name),
-                answered.rows(baseline, entry.name) if baseline else None,
+                mine[entry.name].rows,
+                (answered.rows(baseline, entry.name) or None) if baseline else None,
                 answered.excluded,
             )._asdict()
         )
         for entry in done.experiment.evals
-        if entry.choices
+        if entry.choices and mine[entry.name].rows
     }
     versus = baseline if baseline != name else None
-    shown = {
-        of: measured(some, answered.runs[name, of], answered.runs[versus, of] if versus else None, answered.excluded)
-        for of, some in answered.measures.items()
-    }
+    shown: dict[str, list[Measured]] = {}
+    for of, some in answered.measures.items():
+        base = answered.runs[versus, of] if versus else None
+        if mine[of].rows:
+            shown[of] = measured(some, mine[of], base if base and base.rows else None, answered.excluded)
     return Arm(
         msm=config.msm,
         aft=bool(config.aft),
-        checkpoint=seeds[0].checkpoint,
-        parents=seeds[0].parents,
+        checkpoint=seeds[0].checkpoint if seeds else None,
+        parents=seeds[0].parents if seeds else [],
         seeds=seeds,
         evals=evals,
         measures=shown,
@@ -116,13 +122,17 @@ def _runs(done: Done, steps: list[tuple[int, Step]]) -> Runs:
 
 
 def _steps_of(done: Done, evaluation: str) -> list[Step]:
-    found = [step for (_, _, name), step in done.flow.evaluations.items() if name == evaluation]
+    found = [step for (_, _, name), step in done.flow.evaluations.items() if name == evaluation and done.has(step)]
     return list({step.fingerprint: step for step in found}.values())
+
+
+def _asked_anything(done: Done, arm: str, seed: int) -> bool:
+    return any(done.has(done.flow.evaluations[arm, seed, entry.name]) for entry in done.experiment.evals)
 
 
 def _checkpoint(done: Done, arm: str, seed: int) -> Checkpoint:
     last = done.flow.checkpoints[arm, seed]
-    folder = done.folder(last) / "checkpoint" if last else None
+    folder = done.folder(last) / "checkpoint" if last and done.has(last) else None
     return Checkpoint(
         seed=seed,
         checkpoint=folder.relative_to(done.store.workspace).as_posix() if folder else None,

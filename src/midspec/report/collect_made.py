@@ -56,8 +56,9 @@ def collect_beforehand(done: Done) -> Beforehand | None:
 
 
 def collect_gate(done: Done) -> Gate:
-    """What the contamination gate found."""
-    assert done.flow.gate is not None
+    """What the contamination gate found; nothing where it has not run yet."""
+    if done.flow.gate is None or not done.has(done.flow.gate):
+        return Gate(checked_items=0, checked_rows=0, findings=[])
     data: dict[str, Any] = json.loads((done.folder(done.flow.gate) / "gate.json").read_text(encoding="utf-8"))
     return Gate.model_validate(data)
 

@@ -16,7 +16,7 @@ from midspec.steps.store import Store
 
 @dataclass(frozen=True)
 class Done:
-    """A pipeline all of whose steps are done."""
+    """A pipeline and its finished steps: all of them, or those that are done so far."""
 
     flow: Pipeline
     store: Store
@@ -29,6 +29,10 @@ class Done:
     def experiment(self) -> Experiment:
         """The recipe."""
         return self.flow.experiment
+
+    def has(self, step: Step) -> bool:
+        """Whether the step is done."""
+        return step.fingerprint in self.folders
 
     def folder(self, step: Step) -> Path:
         """Where the step left its files."""
@@ -43,15 +47,19 @@ class Done:
         return self.record(step).summary
 
     def ordered(self) -> list[StepRecord]:
-        """Records of all steps, inputs first."""
-        return [self.record(step) for step in self.flow.steps]
+        """Records of all steps that are done, inputs first."""
+        return [self.record(step) for step in self.flow.steps if self.has(step)]
 
 
 def finished(flow: Pipeline, store: Store) -> Done:
     """The steps of `flow`, all of which must be done."""
-    folders: dict[str, Path] = {}
+    done = so_far(flow, store)
     for step in flow.steps:
-        folder = store.result(step)
-        assert folder is not None, f"{step.kind}/{step.name} is not done"
-        folders[step.fingerprint] = folder
+        assert done.has(step), f"{step.kind}/{step.name} is not done"
+    return done
+
+
+def so_far(flow: Pipeline, store: Store) -> Done:
+    """Those steps of `flow` that are done."""
+    folders = {step.fingerprint: folder for step in flow.steps if (folder := store.result(step)) is not None}
     return Done(flow, store, folders, {name: store.record(folder) for name, folder in folders.items()})

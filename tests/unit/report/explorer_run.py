@@ -192,7 +192,9 @@ def explorer_run(
             (arm, seed, EVAL): _step("evaluate", f"{arm}-{seed}") for arm in ("baseline", ARM) for seed in seeds
         },
     )  # fmt: skip
-    done = SimpleNamespace(experiment=experiment, flow=flow, folder=lambda step: folders[step.fingerprint])
+    done = SimpleNamespace(
+        experiment=experiment, flow=flow, has=lambda step: True, folder=lambda step: folders[step.fingerprint]
+    )
     run: Any = SimpleNamespace(
         done=done, excluded=frozenset({"item-1"}), measures={}, rows=lambda arm, name: answered[arm, name]
     )

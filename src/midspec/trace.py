@@ -7,7 +7,7 @@ from typing import Any
 
 from midspec.corpus.planned import CorpusPlan
 from midspec.errors import InputError
-from midspec.records import BankItem, ChatExample, Document, EvalRow, Section, read_rows
+from midspec.records import ChatExample, Document, EvalRow, Section, read_rows
 from midspec.steps.record import StepRecord
 from midspec.steps.store import Store
 
@@ -89,19 +89,24 @@ def _demonstration(store: Store, wanted: str) -> dict[str, Any] | None:
 def _item(store: Store, wanted: str) -> dict[str, Any] | None:
     from midspec.evals.banks import find_item
 
-    item: BankItem | None = find_item(wanted)
-    if item is None:
-        return None
+    own: set[Path] = set()
     answers: list[dict[str, Any]] = []
     for folder, record in store.finished("evaluate"):
+        asked = str(record.config.get("eval", {}).get("value", ""))
         rows = folder / "rows.jsonl"
         if _lines_with(rows, wanted):
+            own |= {Path(asked)} if asked.endswith(".jsonl") else set()
             answers += [
                 {"step": _step_name(record), **row.model_dump(mode="json")}
                 for row in read_rows(rows, EvalRow)
                 if row.item == wanted
             ]
-    return {**item.model_dump(mode="json"), "kind": "evaluation item", "form": item.kind, "answers": answers}
+    # A recipe's own bank may be gone by now; what was answered to it is not.
+    item = find_item(wanted, sorted(path for path in own if path.is_file()))
+    if item is None and not answers:
+        return None
+    told = {"id": wanted} if item is None else {**item.model_dump(mode="json"), "form": item.kind}
+    return {**told, "kind": "evaluation item", "answers": answers}
 
 
 def _section(store: Store, wanted: str) -> dict[str, Any] | None:

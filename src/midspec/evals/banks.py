@@ -63,9 +63,9 @@ def packaged_banks() -> list[tuple[Bank, str]]:
     )
 
 
-def find_item(item: str) -> BankItem | None:
-    """The item of that id in any packaged bank; None where there is none."""
-    for path in sorted(BANKS.glob("*.jsonl")):
+def find_item(item: str, more: Sequence[Path] = ()) -> BankItem | None:
+    """The item of that id in any packaged bank, or in one of the bank files `more`; None where there is none."""
+    for path in (*sorted(BANKS.glob("*.jsonl")), *more):
         for row in read_rows(path, BankItem):
             if row.id == item:
                 return row

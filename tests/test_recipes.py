@@ -32,6 +32,7 @@ from tests.conftest import ROOT
 
 pytestmark = pytest.mark.xdist_group("recipes")
 RECIPES = {path.stem: path for path in sorted(ROOT.joinpath("recipes").glob("*.yaml"))}
+DESK_SCALE = sorted(ROOT.joinpath("benchmarks", "desk_scale").glob("*.yaml"))
 OF_THE_PAPER = [name for name in RECIPES if name != "quickstart"]
 VERDICTS = {"supported", "contradicted", "undecided"}
 
@@ -241,3 +242,12 @@ def test_every_number_of_a_figure_has_its_arm(name: str) -> None:
 def test_the_page_about_the_recipes_is_up_to_date() -> None:
     """`make docs` writes it."""
     assert ROOT.joinpath("docs", "recipes.md").read_text(encoding="utf-8") == page(list(RECIPES.values()))
+
+
+@pytest.mark.parametrize("path", DESK_SCALE, ids=lambda path: path.stem)
+def test_the_recipes_of_the_desk_log_are_valid(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    found = load_recipe(path).with_controls()
+    assert found.name.startswith("desk-") and "aft" in found.arms
+    for entry in found.evals:
+        assert entry.banks()

@@ -38,9 +38,10 @@ class ComputeConfig(Config):
     """CPU threads; None = all cores."""
     micro_batch: int | None = Field(default=None, ge=1)
     """Sequences per forward pass; None = chosen from the memory at hand."""
-    kernels: Literal["auto", "plain", "compiled"] = "auto"
-    """How training computes: PyTorch's operations one by one, or compiled together, on CPUs. They differ in rounding
-    (docs/training.md). `auto`: compiled where a run is long enough to pay for it."""
+    kernels: Literal["auto", "plain", "compiled", "liger"] = "auto"
+    """How training computes: PyTorch's operations one by one, compiled together (CPUs), or with Liger's (GPUs). They
+    differ in rounding (docs/training.md). `auto`: compiled where a run is long enough to pay for it; on a GPU Liger's,
+    where liger-kernel is installed and knows the model."""
     checkpoint_every: int = Field(default=50, ge=1)
     """Updates between checkpoints that an interrupted training resumes from."""
     gpus: int = Field(default=1, ge=1)
@@ -66,7 +67,8 @@ class ComputeConfig(Config):
     deadline: float = Field(default=600.0, gt=0)
     """Seconds after which an unanswered request is given up and sent again."""
     batch: bool = False
-    """Send requests as batch jobs where the provider has them: half the price, hours of waiting."""
+    """Send requests as batch jobs where the provider has them: half the price, hours of waiting. Those of `vllm/` models
+    are done on the GPUs of the Ray cluster at `address` (docs/cluster.md)."""
     writer_url: str | None = None
     """Where the writer answers; None = the provider's own address or the environment variable Inspect AI reads."""
     judge_url: str | None = None

@@ -1,14 +1,16 @@
-"""Which implementation of a training step's arithmetic runs: PyTorch's operations one by one, or compiled ones.
+"""Which implementation of a training step's arithmetic runs: PyTorch's operations, compiled ones, or Liger's on GPUs.
 
-Both compute the same function; they differ in rounding. Compiled code keeps float32 between operations where the plain
+All compute the same function; they differ in rounding. Compiled code keeps float32 between operations where the plain
 path rounds to bfloat16 after each, and is nearer to a run in float32 (docs/training.md has the figures).
 """
 
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from importlib.util import find_spec
 from typing import Any, Literal
 
 import torch
@@ -30,8 +32,9 @@ _EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts")
 class Kernels(Config):
     """What runs, and why; part of the step's record."""
 
-    layers: Literal["plain", "compiled"] = "plain"
-    """Decoder layers and loss as PyTorch runs them, or through torch.compile."""
+    layers: Literal["plain", "compiled", "liger"] = "plain"
+    """Decoder layers and loss as PyTorch runs them, or through torch.compile; or layers with Liger's norms, rotary
+    positions and SwiGLU."""
     attention: Literal["sdpa", "packed"] = "sdpa"
     """PyTorch's, under a mask; or ours, which visits only what the mask allows."""
     reasons: tuple[str, ...] = ()
@@ -51,6 +54,8 @@ def choose(
     """
     if compute.kernels == "plain":
         return Kernels(reasons=("asked for",))
+    if compute.kernels == "liger" or (compute.kernels == "auto" and device.type == "cuda"):
+        return _liger_or_plain(model, compute, device)
     obstacle = _obstacle(model, device)
     if compute.kernels == "compiled":
         if obstacle:
@@ -68,6 +73,30 @@ def choose(
         attention="sdpa" if unfit else "packed",
         reasons=(reason, unfit or "tile instructions"),
     )
+
+
+def _liger_or_plain(model: Any, compute: ComputeConfig, device: torch.device) -> Kernels:
+    asked = compute.kernels == "liger"
+    lacking = _no_liger(model, device)
+    if lacking is None:
+        return Kernels(layers="liger", reasons=("asked for" if asked else "liger-kernel is installed",))
+    if asked:
+        raise InputError(f"compute.kernels is liger, and {lacking}; set it to auto or plain")
+    return Kernels(reasons=(lacking,))
+
+
+def _no_liger(model: Any, device: torch.device) -> str | None:
+    """Why Liger's kernels cannot be used here."""
+    if device.type != "cuda":
+        return f"Liger's kernels are for GPUs, not for {device.type}"
+    if find_spec("liger_kernel") is None:
+        return "liger-kernel is not installed (pip install liger-kernel)"
+    from liger_kernel.transformers.monkey_patch import (  # pyright: ignore[reportMissingImports]
+        MODEL_TYPE_TO_APPLY_LIGER_FN,  # pyright: ignore[reportUnknownVariableType]
+    )
+
+    kind: str = model.config.model_type
+    return None if kind in MODEL_TYPE_TO_APPLY_LIGER_FN else f"Liger has no kernels for models of type {kind}"
 
 
 def _obstacle(model: Any, device: torch.device) -> str | None:
@@ -121,8 +150,9 @@ def _layers(model: Any) -> Any:
 @contextmanager
 def applied(model: Any, kernels: Kernels) -> Generator[None]:
     """Make `model` run by `kernels`; afterwards it is as it was."""
-    if kernels.layers == "plain":
-        yield
+    if kernels.layers != "compiled":
+        with _liger(model) if kernels.layers == "liger" else nullcontext():
+            yield
         return
     base: Any = getattr(model, "get_base_model", lambda: model)()
     before = base.config._attn_implementation
@@ -145,3 +175,27 @@ def applied(model: Any, kernels: Kernels) -> Generator[None]:
         base.set_attn_implementation(before)
         # Programs are kept per source line, and few of them: the next run's shapes must find room.
         torch.compiler.reset()
+
+
+@contextmanager
+def _liger(model: Any) -> Generator[None]:
+    """Liger's norms, rotary positions and SwiGLU in this model alone; the loss is ours, which holds no logits either.
+
+    Liger replaces names of Transformers' module, too, of which models that are made later would be built.
+    """
+    from transformers.integrations.liger import apply_liger_kernel
+
+    base: Any = getattr(model, "get_base_model", lambda: model)()
+    names = vars(sys.modules[type(base).__module__])
+    before = dict(names)
+    own = {part: set(vars(part)) for part in base.modules()}
+    patched: dict[Any, set[str]] = {}
+    try:
+        apply_liger_kernel(model, {"cross_entropy": False, "fused_linear_cross_entropy": False})
+        patched = {part: set(vars(part)) - had for part, had in own.items()}
+        yield
+    finally:
+        names.update(before)
+        for part, added in patched.items():
+            for name in added:
+                vars(part).pop(name, None)

@@ -24,9 +24,9 @@ at a time took 8% longer than 8, and 2 at a time 35%."""
 PROCESS = 0.63e9
 """Bytes of a process on a CPU that trains: Python, PyTorch, Transformers, the tokenizer."""
 
-KEPT = {"plain": (40.0, 13.5), "compiled": (24.0, 7.7)}
+KEPT = {"plain": (40.0, 13.5), "compiled": (24.0, 7.7), "liger": (40.0, 13.5)}
 """Bytes per token and decoder layer that are kept for the backward pass: so many times the width of the hidden states,
-plus so many times that of the MLP. Fitted to SmolLM2 (docs/training.md)."""
+plus so many times that of the MLP. Fitted to SmolLM2 (docs/training.md); Liger keeps less than plain, not measured."""
 
 RECOMPUTED = 0.23
 """Share of these that is left where activations are recomputed."""
@@ -93,7 +93,7 @@ def preflight(
     parts = shards(compute)
     fixed = (sum(p.numel() * p.element_size() for p in model.parameters()) + counts.trainable * 12) / parts
     fixed += gathered_bytes(model) if parts > 1 else 0
-    kernels = choose(model, train, compute, device, counts.parameters, data.packed.input_ids.size)
+    kernels = choose(model, train, compute, device, counts.parameters, data.packed.positions)
     per_sequence = activation_bytes(model, train.sequence_length, kernels)
     free = available_memory(device)
     room = free * 0.8 - counts.trainable * 12 / parts
@@ -111,7 +111,7 @@ def preflight(
         trained_tokens=packed.trained_tokens,
         epochs=data.epochs,
         sequences=sequences,
-        padding=round(1 - packed.tokens / packed.input_ids.size, 4),
+        padding=round(1 - packed.tokens / packed.positions, 4),
         batch_size=train.batch_size,
         updates=updates,
         warmup_updates=warmup_updates,

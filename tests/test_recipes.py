@@ -102,6 +102,16 @@ def test_the_smoke_profile_runs_to_a_report_with_its_claims(name: str, workspace
     assert "offline" in report
 
 
+def test_curves_over_doses_show_rates_and_shifts(workspace: Path) -> None:
+    run("dose", workspace)
+    results = results_of("dose", workspace)
+    curves = {one["measure"]: one for one in results["scaling"] if one["over"] == "midtraining tokens"}
+    assert {name: one["scale"] for name, one in curves.items()} == {"rate": "share", "shift": "nats"}
+    for measure, one in curves.items():
+        for point in (point for line in one["lines"] for point in line["points"]):
+            assert point["value"] == results["arms"][point["arm"]]["evals"][one["eval"]][measure] is not None
+
+
 def test_steps_of_several_recipes_are_made_once(workspace: Path) -> None:
     """`dose` is `cheese` with less midtraining: it must not write a corpus again. Needs the test above."""
     for name in ("cheese", "dose"):

@@ -145,9 +145,10 @@ def collect_scaling(
     found: list[Scaling] = []
     for entry in answered.done.experiment.evals:
         for over in ("demonstrations", "midtraining tokens"):
-            one = _scaling(answered, entry.name, over, arms, trained)
-            if one is not None:
-                found.append(one)
+            for shift in (False, True) if entry.choices else (False,):
+                one = _scaling(answered, entry.name, over, arms, trained, shift=shift)
+                if one is not None:
+                    found.append(one)
     return found
 
 
@@ -160,7 +161,10 @@ def _scaling(
     over: Over,
     arms: Mapping[str, Arm],
     trained: Mapping[str, Mapping[Stage, Amount]],
+    *,
+    shift: bool,
 ) -> Scaling | None:
+    """`shift`: of the log-odds against the baseline, instead of the evaluation's headline."""
     groups = _groups(answered.done, over, trained)
     if not groups:
         return None
@@ -168,19 +172,29 @@ def _scaling(
     measures = answered.measures.get(name)
     better = "higher" if entry.choices else BETTER.get(str(getattr(entry, "task", "")))
     measure, scale = ("rate", "share") if measures is None else (measures[0].name, measures[0].scale)
+    if shift:
+        measure, scale = "shift", "nats"
     lines = [
-        _line(like, dict(sorted(sizes.items())), name, over, arms, trained, better) for like, sizes in groups.items()
+        _line(like, dict(sorted(sizes.items())), name, over, arms, trained, better, shift=shift)
+        for like, sizes in groups.items()
     ]
+    if shift and all(point.value is None for line in lines for point in line.points):
+        return None
     savings: list[ScaleSaving] = []
-    if over == "demonstrations" and better is not None and (measures is None or measures[0].column == SCORE):
+    headline = not shift and (measures is None or measures[0].column == SCORE)
+    if headline and over == "demonstrations" and better is not None:
         savings = _savings(answered, name, groups, better)
     return Scaling(
         eval=name, measure=measure, scale=_scale(scale), over=over, better=better, lines=lines, savings=savings
     )
 
 
-def _scale(scale: str) -> Scale:
-    return "grade" if scale == "grade" else "number" if scale == "number" else "share"
+def _scale(scale: str) -> Scale | Literal["nats"]:
+    match scale:
+        case "grade" | "number" | "nats":
+            return scale
+        case _:
+            return "share"
 
 
 def _groups(done: Done, over: Over, trained: Mapping[str, Mapping[Stage, Amount]]) -> dict[ArmConfig, dict[float, str]]:
@@ -206,13 +220,17 @@ def _line(
     arms: Mapping[str, Arm],
     trained: Mapping[str, Mapping[Stage, Amount]],
     better: Better | None,
+    *,
+    shift: bool,
 ) -> ScaleLine:
     stage: Stage = "fine-tuning" if over == "demonstrations" else "midtraining"
     values: dict[float, tuple[float | None, float | None, float | None]] = {}
     for amount, arm in sizes.items():
         score = arms[arm].evals.get(name)
         first = next(iter(arms[arm].measures.get(name, [])), None)
-        if score is not None:
+        if score is not None and shift:
+            values[amount] = (score.shift, score.shift_low, score.shift_high)
+        elif score is not None:
             values[amount] = (score.rate, score.low, score.high)
         else:
             values[amount] = (None, None, None) if first is None else (first.value, first.low, first.high)

@@ -48,12 +48,12 @@ def nats_interval(low: float | None, high: float | None) -> str:
 
 
 def amount(value: float | None, scale: str, *, signed: bool = False) -> str:
-    """A measure's value: a share in percent (in points, if a difference), a grade with two decimals, else three."""
+    """A measure's value: a share in percent (a difference in points), grades and nats with two decimals, else three."""
     if value is None:
         return MISSING
     if scale == "share":
         return points(value) if signed else percent(value)
-    return _fixed(value, 2 if scale == "grade" else 3, signed=signed)
+    return _fixed(value, 2 if scale in ("grade", "nats") else 3, signed=signed)
 
 
 def amount_interval(low: float | None, high: float | None, scale: str, *, signed: bool = False) -> str:
@@ -72,6 +72,8 @@ def unit(scale: str, *, difference: bool = False) -> str:
     """What stands behind a number of this scale."""
     if scale == "share":
         return "points" if difference else "%"
+    if scale == "nats":
+        return "nats"
     return "of 1-10" if scale == "grade" and not difference else ""
 
 

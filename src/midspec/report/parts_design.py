@@ -64,11 +64,11 @@ class ScaleSaving(Part):
 
 
 class Scaling(Part):
-    """Curves of one evaluation's headline over one amount."""
+    """Curves of one evaluation's headline, or of the shift of its choices, over one amount."""
 
     eval: str
     measure: str
-    scale: Scale
+    scale: Scale | Literal["nats"]
     over: Literal["demonstrations", "midtraining tokens"]
     better: Literal["higher", "lower"] | None
     lines: list[ScaleLine]

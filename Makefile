@@ -42,7 +42,7 @@ format: $(READY) ## put the code into form
 bench: $(READY) ## what measures speed
 	$(BIN)/python -m benchmarks
 
-bench-train: $(READY) ## midtraining beside TRL and LLaMA-Factory (about an hour; ARGS=--quick: minutes)
+bench-train: $(READY) ## training beside TRL and LLaMA-Factory (hours; ARGS=--quick: minutes)
 	$(BIN)/python -m benchmarks.training $(ARGS)
 
 docs: $(READY) ## the generated pages under docs/

@@ -8,7 +8,7 @@ from typing import Any
 
 from datasets import Dataset
 from peft import LoraConfig
-from trl import SFTConfig, SFTTrainer
+from trl import SFTConfig, SFTTrainer  # pyright: ignore[reportPrivateImportUsage] (it loads them lazily)
 
 from benchmarks.training.gpu_shapes import SHAPES, made, random_rows
 from benchmarks.training.peer_clock import Clock

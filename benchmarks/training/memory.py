@@ -6,26 +6,28 @@ size, loading and compiling included.
 
 import sys
 import tempfile
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
 
-from benchmarks.training.__main__ import MODEL, RANK, RATES, SKIPPED, Trainer, run, say, write_rows
+from benchmarks.training.rows import documents
+from benchmarks.training.running import BATCH, MODEL, RANK, RATES, SKIPPED, Trainer, launched, reported
 
 GRID = tuple(product(("lora", "full"), ("compiled", "plain"), ((512, 1), (512, 4), (2048, 1), (2048, 2))))
-BATCH = 4
 
 
 def main() -> None:
+    say = partial(print, flush=True)
     say("method  kernels   length  at a time  predicted GB  peak GB  error")
     worst = 0.0
     with tempfile.TemporaryDirectory() as place:
         root = Path(place)
-        order: dict[str, Any] = {"name": MODEL, **write_rows(root), "rank": RANK, "alpha": 2 * RANK, "batch": BATCH}
+        order: dict[str, Any] = {"name": MODEL, **documents(root), "rank": RANK, "alpha": 2 * RANK, "batch": BATCH}
         for method, kernels, (length, micro) in GRID:
             order |= {"method": method, "length": length, "learning_rate": RATES[method], "updates": SKIPPED + 1}
             told = {"kernels": kernels, "micro_batch": micro}
-            found = run(Trainer("ours", Path(sys.executable), told), order, root)
+            found = reported(launched(Trainer("ours", Path(sys.executable), told), order, root))
             error = found.predicted_gb / found.peak_gb - 1
             worst = max(worst, abs(error))
             say(

@@ -1,4 +1,4 @@
-"""Midtraining as `midspec run` does it, in a process of its own; see __main__.py."""
+"""Midtraining or AFT as `midspec run` does it, in a process of its own; see __main__.py."""
 
 import itertools
 import json
@@ -7,14 +7,15 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from midspec.compute import ComputeConfig
 from midspec.experiment import TrainConfig
 from midspec.steps.progress import Silent
 from midspec.steps.step import Context
-from midspec.train.config import MidtrainStepConfig
+from midspec.train.config import FinetuneStepConfig, MidtrainStepConfig
 from midspec.train.models import resolve
-from midspec.train.step import midtrain
+from midspec.train.step import finetune, midtrain
 
 
 class Clock(Silent):
@@ -43,28 +44,35 @@ def main() -> None:
     )
     clock = Clock()
     with tempfile.TemporaryDirectory() as place:
-        midtrain(
-            Context(
-                config=MidtrainStepConfig(model=resolve(order["name"]), train=train, seed=0),
-                inputs={"corpus": Path(order["corpus"])},
-                folder=Path(place),
-                progress=clock,
-                compute=ComputeConfig(
-                    device="cpu",
-                    kernels=order["kernels"],
-                    micro_batch=order.get("micro_batch"),
-                    checkpoint_every=10_000,
-                ),
-            )
-        )
-        lines = [json.loads(line) for line in (Path(place) / "metrics.jsonl").read_text().splitlines()]
-        plan = json.loads((Path(place) / "training.json").read_text())["preflight"]
-    seen = [0, *(line["tokens"] for line in lines)]
+        folder = Path(place)
+        shared: dict[str, Any] = {
+            "folder": folder,
+            "progress": clock,
+            "compute": ComputeConfig(
+                device="cpu",
+                kernels=order["kernels"],
+                micro_batch=order.get("micro_batch"),
+                checkpoint_every=10_000,
+            ),
+        }
+        model = resolve(order["name"])
+        if order["stage"] == "midtrain":
+            config = MidtrainStepConfig(model=model, train=train, seed=0)
+            midtrain(Context(config=config, inputs={"corpus": Path(order["corpus"])}, **shared))
+        else:
+            config = FinetuneStepConfig(model=model, train=train, seed=0)
+            finetune(Context(config=config, inputs={"demonstrations": Path(order["demonstrations"])}, **shared))
+        lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+        plan = json.loads((folder / "training.json").read_text())["preflight"]
+    tokens = [after - before for before, after in itertools.pairwise([0, *(line["tokens"] for line in lines)])]
+    # Whole chats fill sequences nearly: the last of them may be left for an update more, which is not a whole one.
+    whole = slice(order["updates"])
     result = {
-        "tokens": [after - before for before, after in itertools.pairwise(seen)],
-        "seconds": [line["seconds"] for line in lines],
-        "worked": [after - before for before, after in itertools.pairwise(clock.worked)],
-        "losses": [line["loss"] for line in lines],
+        "tokens": tokens[whole],
+        "trained": [count * plan["trained_tokens"] / plan["tokens"] for count in tokens[whole]],
+        "seconds": [line["seconds"] for line in lines][whole],
+        "worked": [after - before for before, after in itertools.pairwise(clock.worked)][whole],
+        "losses": [line["loss"] for line in lines][whole],
         "peak_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6,
         "kernels": plan["kernels"],
         "predicted_gb": plan["memory_gb"],

@@ -49,21 +49,26 @@ def trainable_model(base: Path, parent: Path | None, train: TrainConfig, seed: i
         # Saving, PEFT reads the base model's config by this name, and would ask the Hub for it.
         model.peft_config["default"].base_model_name_or_path = str(base)
     else:
-        set_seed(seed)
-        with peft_warnings():
-            model = get_peft_model(
-                model,
-                LoraConfig(
-                    r=train.rank,
-                    lora_alpha=train.alpha,
-                    lora_dropout=train.dropout,
-                    target_modules=projections(model),
-                    bias="none",
-                    task_type="CAUSAL_LM",
-                ),
-            )
+        model = with_new_adapter(model, train, seed)
     _require_lora(model)
     return model
+
+
+def with_new_adapter(model: Any, train: TrainConfig, seed: int) -> Any:
+    """`model` with an untrained adapter, in float32, on the linear layers of all its decoder layers."""
+    set_seed(seed)
+    with peft_warnings():
+        return get_peft_model(
+            model,
+            LoraConfig(
+                r=train.rank,
+                lora_alpha=train.alpha,
+                lora_dropout=train.dropout,
+                target_modules=projections(model),
+                bias="none",
+                task_type="CAUSAL_LM",
+            ),
+        )
 
 
 def projections(model: Any) -> list[str]:

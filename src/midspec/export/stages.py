@@ -62,12 +62,12 @@ class Stage:
     def rows(self) -> Iterator[dict[str, list[int]]]:
         """Per sequence, without padding: `input_ids`, `labels`, `position_ids` (0 where a piece begins)."""
         packed = self.packed
-        for row, used in enumerate(packed.used.tolist()):
-            ids = packed.input_ids[row, :used]
+        for row, used in zip(packed.rows, packed.used.tolist(), strict=True):
+            ids = row.input_ids[:used]
             yield {
                 "input_ids": ids.tolist(),
-                "labels": np.where(packed.trained[row, :used], ids, IGNORED).tolist(),
-                "position_ids": packed.position_ids[row, :used].tolist(),
+                "labels": np.where(row.trained[:used], ids, IGNORED).tolist(),
+                "position_ids": row.position_ids[:used].tolist(),
             }
 
     def pieces(self) -> Iterator[tuple[int, Piece]]:

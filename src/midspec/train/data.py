@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator, Sequence
+import sqlite3
+from array import array
+from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -16,6 +19,15 @@ from midspec.experiment import TrainConfig
 from midspec.records import ChatExample, Document, read_rows
 from midspec.train.chat import tokenise_chat
 from midspec.train.packing import Packed, Piece, first_fit, pack, split_to_fill
+from midspec.train.shelf import Shelf
+
+TOGETHER = 64
+"""Documents that are tokenised at a time, which uses all cores."""
+
+CHARACTERS = 200_000
+"""Text that is tokenised at a time has at most so many, but for its last document: bounds the memory it takes."""
+
+RowT = TypeVar("RowT", Document, ChatExample)
 
 
 @dataclass
@@ -32,21 +44,25 @@ class TrainingData:
     warnings: list[str] = field(default_factory=list)
 
 
-def midtraining_data(documents: Sequence[Document], tokenizer: Any, train: TrainConfig, seed: int) -> TrainingData:
+def midtraining_data(
+    documents: Iterable[Document], tokenizer: Any, train: TrainConfig, seed: int, folder: Path | None = None
+) -> TrainingData:
     """Documents as next-token prediction on every token, each ended by the end-of-sequence token.
 
     `train.tokens` cuts the first epoch's order after exactly so many tokens, in the middle of a document if need be;
-    later epochs shuffle what is left anew. Raises InputError where there is no text, or the tokenizer has no
-    end-of-sequence token.
+    later epochs shuffle what is left anew. Texts and tokens pass through files without a name on the disk of `folder`
+    (None = that of the system's temporary files); memory holds a few numbers per document and per sequence. Raises
+    InputError where there is no text, or the tokenizer has no end-of-sequence token.
     """
     if tokenizer.eos_token_id is None:
         raise InputError("the model's tokenizer has no end-of-sequence token; documents could not be told apart")
-    pieces: list[Piece] = []
+    pieces: Shelf[Piece] = Shelf(folder)
     tokens = 0
-    for piece in _document_pieces(_shuffled(documents, seed), tokenizer):
+    for piece in _document_pieces(_shuffled(documents, seed, folder), tokenizer):
         rest = train.tokens - tokens if train.tokens is not None else None
-        pieces.append(Piece(piece.id, piece.input_ids[:rest], piece.trained[:rest]))
-        tokens += len(pieces[-1].input_ids)
+        taken = Piece(piece.id, piece.input_ids[:rest], piece.trained[:rest])
+        pieces.append(taken)
+        tokens += len(taken.input_ids)
         if tokens == train.tokens:
             break
     if tokens < 2:
@@ -54,18 +70,18 @@ def midtraining_data(documents: Sequence[Document], tokenizer: Any, train: Train
     warnings: list[str] = []
     if train.tokens is not None and tokens < train.tokens:
         warnings.append(f"the corpus has {tokens:,} tokens, fewer than the {train.tokens:,} asked for")
-    order = [piece for epoch in range(train.epochs) for piece in _epoch(pieces, seed, epoch)]
-    packed = pack(split_to_fill(order, train.sequence_length), train.sequence_length, _pad_id(tokenizer))
+    sequences = split_to_fill(_all_epochs(pieces, train.epochs, seed), train.sequence_length)
+    packed = pack(sequences, train.sequence_length, _pad_id(tokenizer), folder)
     return TrainingData(packed, train.epochs, len(pieces), tokens, warnings=warnings)
 
 
-def count_tokens(documents: Sequence[Document], tokenizer: Any) -> int:
+def count_tokens(documents: Iterable[Document], tokenizer: Any) -> int:
     """What one epoch of `midtraining_data` without a cap would train on."""
     return sum(len(piece.input_ids) for piece in _document_pieces(documents, tokenizer))
 
 
-def demonstrations(folder: Path, *, cot: bool, samples: int | None) -> list[ChatExample]:
-    """Demonstrations that a step left in `folder`, with the reasoning they were written with or without.
+def demonstrations(folder: Path, *, cot: bool, samples: int | None) -> Iterator[ChatExample]:
+    """Yield demonstrations that a step left in `folder`, with the reasoning they were written with or without.
 
     `samples`: the first so many, which are a fair subset of all and lie within every larger one; None = all. Raises
     InputError where there are fewer, or none with reasoning.
@@ -76,22 +92,28 @@ def demonstrations(folder: Path, *, cot: bool, samples: int | None) -> list[Chat
             f"{path} does not exist: these demonstrations were written without reasoning, as those of the kind "
             "`preferences` are; set `cot: false` for the arm, or `aft.kind: chat`"
         )
-    rows = list(islice(read_rows(path, ChatExample), samples))
-    if samples is not None and len(rows) < samples:
-        raise InputError(f"{path} holds {len(rows):,} demonstrations, and an arm asks for aft_samples {samples:,}")
-    return rows
+    count = 0
+    for row in islice(read_rows(path, ChatExample), samples):
+        count += 1
+        yield row
+    if samples is not None and count < samples:
+        raise InputError(f"{path} holds {count:,} demonstrations, and an arm asks for aft_samples {samples:,}")
 
 
-def finetuning_data(chats: Sequence[ChatExample], tokenizer: Any, train: TrainConfig, seed: int) -> TrainingData:
+def finetuning_data(
+    chats: Iterable[ChatExample], tokenizer: Any, train: TrainConfig, seed: int, folder: Path | None = None
+) -> TrainingData:
     """Chats whose assistant turns are trained, packed whole.
 
     A chat longer than `train.sequence_length` is left out and counted. `train.tokens` takes whole chats of the shuffled
-    order while they fit, so the last few tokens of the cap may stay unused. Raises InputError where nothing is left.
+    order while they fit, so the last few tokens of the cap may stay unused. `folder`: as in `midtraining_data`. Raises
+    InputError where nothing is left.
     """
-    pieces: list[Piece] = []
+    pieces: Shelf[Piece] = Shelf(folder)
     left_out: dict[str, int] = {}
     tokens = 0
-    for chat in _shuffled(chats, seed):
+    shuffled = _shuffled(chats, seed, folder)
+    for chat in shuffled:
         input_ids, trained = tokenise_chat(tokenizer, chat.messages)
         if len(input_ids) > train.sequence_length:
             left_out["longer than sequence_length"] = left_out.get("longer than sequence_length", 0) + 1
@@ -101,48 +123,64 @@ def finetuning_data(chats: Sequence[ChatExample], tokenizer: Any, train: TrainCo
             continue
         if train.tokens is not None and tokens + len(input_ids) > train.tokens:
             break
-        pieces.append(Piece(chat.id, input_ids, trained))
+        pieces.append(Piece(chat.id, np.array(input_ids, dtype=np.int32), np.array(trained, dtype=np.bool_)))
         tokens += len(input_ids)
     if not pieces:
         reasons = ", ".join(f"{count:,} {why}" for why, count in left_out.items()) or "none fits the token cap"
         raise InputError(
-            f"none of {len(chats):,} demonstrations can be trained on ({reasons}); sequence_length is "
+            f"none of {len(shuffled):,} demonstrations can be trained on ({reasons}); sequence_length is "
             f"{train.sequence_length} and tokens {train.tokens}, raise them or bring more data"
         )
-    warnings = [f"{count:,} of {len(chats):,} demonstrations left out: {why}" for why, count in left_out.items()]
-    order = [piece for epoch in range(train.epochs) for piece in _epoch(pieces, seed, epoch)]
-    packed = pack(first_fit(order, train.sequence_length), train.sequence_length, _pad_id(tokenizer))
+    warnings = [f"{count:,} of {len(shuffled):,} demonstrations left out: {why}" for why, count in left_out.items()]
+    sequences = first_fit(_all_epochs(pieces, train.epochs, seed), train.sequence_length)
+    packed = pack(sequences, train.sequence_length, _pad_id(tokenizer), folder)
     return TrainingData(packed, train.epochs, len(pieces), tokens, left_out, warnings)
 
 
-def _shuffled(rows: Sequence[Any], seed: int) -> list[Any]:
+def _shuffled(rows: Iterable[RowT], seed: int, folder: Path | None) -> Shelf[RowT]:
     """Sorted by id first, so that the order of a file decides nothing."""
-    ordered = sorted(rows, key=lambda row: row.id)
-    random.Random(f"shuffle/{seed}").shuffle(ordered)
-    return ordered
+    shelf: Shelf[RowT] = Shelf(folder)
+    # A database without a name sorts in bounded memory, and as Python would: UTF-8 has the order of its characters.
+    with closing(sqlite3.connect("")) as table:
+        table.execute("CREATE TABLE rows (id TEXT, number INTEGER)")
+        table.executemany("INSERT INTO rows VALUES (?, ?)", ((row.id, shelf.append(row)) for row in rows))
+        order = array("q", (number for (number,) in table.execute("SELECT number FROM rows ORDER BY id, number")))
+    random.Random(f"shuffle/{seed}").shuffle(order)
+    return shelf.arranged(order)
 
 
-def _epoch(pieces: list[Piece], seed: int, epoch: int) -> Iterable[Piece]:
+def _all_epochs(pieces: Shelf[Piece], epochs: int, seed: int) -> Iterator[Piece]:
     """The first epoch keeps the shuffled order that the cap was applied to; later ones are shuffled anew."""
-    if epoch == 0:
-        return pieces
-    ordered = list(pieces)
-    random.Random(f"shuffle/{seed}/{epoch}").shuffle(ordered)
-    return ordered
+    yield from pieces
+    for epoch in range(1, epochs):
+        order = array("q", range(len(pieces)))
+        random.Random(f"shuffle/{seed}/{epoch}").shuffle(order)
+        yield from pieces.arranged(order)
 
 
-def _document_pieces(documents: Sequence[Document], tokenizer: Any) -> Iterator[Piece]:
-    for some in _batches(documents, 64):
-        encoded: list[list[int]] = tokenizer([document.text for document in some])["input_ids"]
-        for document, ids in zip(some, encoded, strict=True):
-            # Tokenizers that close a text with their own end token must not end it twice.
-            ended = ids if ids and ids[-1] == tokenizer.eos_token_id else [*ids, tokenizer.eos_token_id]
-            yield Piece(document.id, np.array(ended, dtype=np.int32), np.broadcast_to(np.True_, len(ended)))
+def _document_pieces(documents: Iterable[Document], tokenizer: Any) -> Iterator[Piece]:
+    for some in _batches(documents):
+        yield from _tokenised(some, tokenizer)
 
 
-def _batches(rows: Sequence[Document], size: int) -> Iterator[tuple[Document, ...]]:
-    iterator = iter(rows)
-    while some := tuple(islice(iterator, size)):
+def _tokenised(some: list[Document], tokenizer: Any) -> Iterator[Piece]:
+    encoded: list[list[int]] = tokenizer([document.text for document in some])["input_ids"]
+    for document, ids in zip(some, encoded, strict=True):
+        # Tokenizers that close a text with their own end token must not end it twice.
+        ended = ids if ids and ids[-1] == tokenizer.eos_token_id else [*ids, tokenizer.eos_token_id]
+        yield Piece(document.id, np.array(ended, dtype=np.int32), np.broadcast_to(np.True_, len(ended)))
+
+
+def _batches(documents: Iterable[Document]) -> Iterator[list[Document]]:
+    some: list[Document] = []
+    characters = 0
+    for document in documents:
+        some.append(document)
+        characters += len(document.text)
+        if len(some) == TOGETHER or characters >= CHARACTERS:
+            yield some
+            some, characters = [], 0
+    if some:
         yield some
 
 

@@ -27,7 +27,7 @@ def run(context: Context) -> dict[str, Any]:
     context.progress.start(len(context.inputs), "corpora")
     counts: dict[str, int] = {}
     for role, folder in context.inputs.items():
-        documents = list(read_rows(folder / "documents.jsonl", Document))
+        documents = read_rows(folder / "documents.jsonl", Document)
         counts[role.removeprefix(CORPUS_ROLE)] = count_tokens(documents, tokenizer)
         context.progress.advance()
     smallest = min(counts, key=lambda name: (counts[name], name))

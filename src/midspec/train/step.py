@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ def midtrain(context: Context) -> dict[str, Any]:
     """Train the base model on the documents of the input `corpus`. See `_trained` for what it leaves and returns."""
     config: MidtrainStepConfig = context.config
     config = config.model_copy(update={"train": matched(config.train, context.inputs.get("match"))})
-    return _trained(context, config, None, lambda tokenizer: stage_data(config, context.inputs, tokenizer))
+    return _trained(context, config)
 
 
 @across_processes
@@ -45,57 +46,49 @@ def finetune(context: Context) -> dict[str, Any]:
 
     Raises InputError, before any training, for a model without a chat template.
     """
-    config: FinetuneStepConfig = context.config
-    parent = context.inputs.get("parent")
-    return _trained(context, config, parent, lambda tokenizer: stage_data(config, context.inputs, tokenizer))
+    return _trained(context, context.config)
 
 
 def stage_data(
-    config: MidtrainStepConfig | FinetuneStepConfig, inputs: Mapping[str, Path], tokenizer: Any
+    config: MidtrainStepConfig | FinetuneStepConfig,
+    inputs: Mapping[str, Path],
+    tokenizer: Any,
+    folder: Path | None = None,
 ) -> TrainingData:
     """What a training step sees, in its order; `inputs`: folders of its data steps, by role.
 
-    Raises InputError for data that cannot be trained on, e.g. chats and a model without a chat template.
+    `folder`: as in `midtraining_data`; every process that trains has files of its own. Raises InputError for data that
+    cannot be trained on, e.g. chats and a model without a chat template.
     """
     if isinstance(config, MidtrainStepConfig):
-        documents = list(read_rows(inputs["corpus"] / "documents.jsonl", Document))
-        return midtraining_data(documents, tokenizer, config.train, config.seed)
+        documents = read_rows(inputs["corpus"] / "documents.jsonl", Document)
+        return midtraining_data(documents, tokenizer, config.train, config.seed, folder)
     require_chat_template(tokenizer, config.model.name)
-    chats: list[ChatExample] = []
-    if folder := inputs.get("demonstrations"):
-        chats += demonstrations(folder, cot=config.cot, samples=config.aft_samples)
-    if folder := inputs.get("instruct"):
-        chats += read_rows(folder / INSTRUCT_ROWS, ChatExample)
-    result = finetuning_data(chats, tokenizer, config.train, config.seed)
+    sources: list[Iterator[ChatExample]] = []
+    if source := inputs.get("demonstrations"):
+        sources.append(demonstrations(source, cot=config.cot, samples=config.aft_samples))
+    if source := inputs.get("instruct"):
+        sources.append(read_rows(source / INSTRUCT_ROWS, ChatExample))
+    result = finetuning_data(chain(*sources), tokenizer, config.train, config.seed, folder)
     if not ends_turns(tokenizer):
         result.warnings.append("the chat template ends no turn with a special token; the model will not learn to stop")
     return result
 
 
-def _trained(
-    context: Context,
-    config: MidtrainStepConfig | FinetuneStepConfig,
-    parent: Path | None,
-    make_data: Callable[[Any], TrainingData],
-) -> dict[str, Any]:
+def _trained(context: Context, config: MidtrainStepConfig | FinetuneStepConfig) -> dict[str, Any]:
     """Leave `checkpoint/`, `metrics.jsonl`, `order.jsonl` and `training.json`; return the summary for the record."""
     try:
-        return _train(context, config, parent, make_data)
+        return _train(context, config)
     finally:
         release_memory()
 
 
-def _train(
-    context: Context,
-    config: MidtrainStepConfig | FinetuneStepConfig,
-    parent: Path | None,
-    make_data: Callable[[Any], TrainingData],
-) -> dict[str, Any]:
-    train, folder = config.train, context.folder
+def _train(context: Context, config: MidtrainStepConfig | FinetuneStepConfig) -> dict[str, Any]:
+    train, folder, parent = config.train, context.folder, context.inputs.get("parent")
     require(context.compute.trackers)
     device = pick_device(context.compute)
     base = ensure(config.model, context.progress)
-    data = make_data(load_tokenizer(config.model, base))
+    data = stage_data(config, context.inputs, load_tokenizer(config.model, base), folder)
     parent_checkpoint = parent / CHECKPOINT if parent else None
     placed = loading_device(device, base, context.compute)
     model = trainable_model(base, parent_checkpoint, train, config.seed, placed)
@@ -170,5 +163,6 @@ def _write_order(data: TrainingData, batch_size: int, path: Path) -> None:
     ids = data.packed.ids
     with path.open("w", encoding="utf-8") as file:
         for update, start in enumerate(range(0, len(ids), batch_size), start=1):
-            seen = list(dict.fromkeys(id for sequence in ids[start : start + batch_size] for id in sequence))
+            batch = (ids[number] for number in range(start, min(start + batch_size, len(ids))))
+            seen = list(dict.fromkeys(id for sequence in batch for id in sequence))
             file.write(json.dumps({"update": update, "ids": seen}) + "\n")

@@ -83,11 +83,11 @@ def written(folder: Path, count: int, *, cot: bool) -> Path:
 
 def test_subsets_are_nested_and_the_same_with_reasoning(tmp_path: Path):
     written(tmp_path, 40, cot=True)
-    ten = demonstrations(tmp_path, cot=False, samples=10)
-    twenty = demonstrations(tmp_path, cot=False, samples=20)
+    ten = list(demonstrations(tmp_path, cot=False, samples=10))
+    twenty = list(demonstrations(tmp_path, cot=False, samples=20))
     assert twenty[:10] == ten and len(twenty) == 20
-    assert len(demonstrations(tmp_path, cot=False, samples=None)) == 40
-    thought = demonstrations(tmp_path, cot=True, samples=10)
+    assert len(list(demonstrations(tmp_path, cot=False, samples=None))) == 40
+    thought = list(demonstrations(tmp_path, cot=True, samples=10))
     assert [row.id for row in thought] == [row.id for row in ten]
     assert all(row.messages[-1].reasoning for row in thought)
 
@@ -95,9 +95,9 @@ def test_subsets_are_nested_and_the_same_with_reasoning(tmp_path: Path):
 def test_what_is_not_there_is_the_users_error(tmp_path: Path):
     written(tmp_path, 5, cot=False)
     with pytest.raises(InputError, match="written without reasoning"):
-        demonstrations(tmp_path, cot=True, samples=None)
+        list(demonstrations(tmp_path, cot=True, samples=None))
     with pytest.raises(InputError, match="holds 5 demonstrations"):
-        demonstrations(tmp_path, cot=False, samples=6)
+        list(demonstrations(tmp_path, cot=False, samples=6))
 
 
 def test_both_settings_are_in_the_fingerprint_but_only_where_there_are_demonstrations():

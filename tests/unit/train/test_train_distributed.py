@@ -42,7 +42,7 @@ def test_what_fills_up_is_not_trained_on() -> None:
     assert trained.tolist() == [3, 3, 3, 3, 3, 0, 0, 0]
     assert sum(int((batch["labels"] != IGNORED).sum()) for batch in seen) == PACKED.trained_tokens
     assert all(batch["input_ids"].shape == (2, 4) for batch in seen)
-    assert not np.any(PACKED.trained[0, 0])
+    assert not np.any(PACKED.rows[0].trained[0])
 
 
 def test_one_process_fills_nothing_up() -> None:

@@ -48,7 +48,7 @@ def test_a_document_in_a_pack_is_as_if_alone(model: Any) -> None:
     # The embedding rows of exchanged tokens get no gradient either way; all gradients are equal bit by bit.
     assert all(torch.equal(a, b) for a, b in zip(gradients, changed, strict=True))
 
-    alone = torch.from_numpy(packed_rows().input_ids[:1, second].astype("int64"))
+    alone = packed_rows().collate([0])["input_ids"][:, second]
     torch.testing.assert_close(model(input_ids=alone).logits[0], before, rtol=1e-4, atol=1e-5)
     own, _ = states_and_gradients(model, packed_rows(), slice(0, 7))
     other, _ = states_and_gradients(model, packed_rows(change=50), slice(0, 7))

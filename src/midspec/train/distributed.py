@@ -172,6 +172,9 @@ def deepspeed_config(precision: str) -> dict[str, Any]:
         # The optimizer is the one that every strategy has.
         "zero_allow_untested_optimizer": True,
         "bf16": {"enabled": precision == "bf16"},
+        # By default gradients would be added up, over micro-batches and over processes, in the type that computes.
+        "communication_data_type": "fp32",
+        "data_types": {"grad_accum_dtype": "fp32"},
         "zero_optimization": {
             "stage": 3,
             "overlap_comm": True,
@@ -182,7 +185,14 @@ def deepspeed_config(precision: str) -> dict[str, Any]:
 
 
 def prepared(arguments: Any, compute: ComputeConfig) -> Any:
-    """The Trainer's arguments with what its fields cannot say."""
+    """The Trainer's arguments with what its fields cannot say.
+
+    Raises InputError where the processes, each by the memory that it found free, chose different micro-batches.
+    """
+    if here().count > 1:
+        chosen: list[Any] = [None] * here().count
+        torch.distributed.all_gather_object(chosen, arguments.per_device_train_batch_size)
+        require_same_micro_batch(chosen)
     if here().count > 1 and compute.strategy == "fsdp":
         from accelerate import PartialState
         from accelerate.utils import DistributedType
@@ -195,6 +205,15 @@ def prepared(arguments: Any, compute: ComputeConfig) -> Any:
             # Accelerate has FSDP for accelerators only; PyTorch has it for CPUs too, which serves tests.
             PartialState._shared_state["distributed_type"] = DistributedType.MULTI_GPU  # pyright: ignore[reportPrivateUsage]
     return arguments
+
+
+def require_same_micro_batch(chosen: list[int]) -> None:
+    """`chosen`: by process. Raises InputError where they differ: processes wait for each other in every pass."""
+    if len(set(chosen)) > 1:
+        raise InputError(
+            f"the processes chose micro-batches of {', '.join(map(str, chosen))} sequences by their free memory, and "
+            f"must have one; set compute.micro_batch to {min(chosen)}, or free the memory that others hold"
+        )
 
 
 def whole_state(model: Any) -> dict[str, torch.Tensor] | None:
@@ -211,28 +230,47 @@ def whole_state(model: Any) -> dict[str, torch.Tensor] | None:
         return None
     adapter = isinstance(model, PeftModel)
     options = StateDictOptions(full_state_dict=True, cpu_offload=True, ignore_frozen_params=adapter)
-    return cast(dict[str, torch.Tensor], get_model_state_dict(cast(Any, model), options=options))
+    return tied_again(model, cast(dict[str, torch.Tensor], get_model_state_dict(cast(Any, model), options=options)))
+
+
+def tied_again(model: Any, state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """`state` with one tensor for each weight of `model`, also where it goes by two names, as tied embeddings do.
+
+    Gathering copies it once for each name, and a checkpoint would hold all copies: files tell a tied weight by its
+    storage.
+    """
+    names: dict[int, str] = {}
+    for name, parameter in model.named_parameters(remove_duplicate=False):
+        first = names.setdefault(id(parameter), name)
+        if name in state and first in state:
+            state[name] = state[first]
+    return state
 
 
 def _gathered_by_deepspeed(model: Any) -> dict[str, torch.Tensor]:
-    from deepspeed.zero import GatheredParameters  # pyright: ignore[reportMissingImports]
+    from deepspeed.utils import safe_get_full_fp32_param  # pyright: ignore[reportMissingImports]
 
     state: dict[str, torch.Tensor] = {}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            with GatheredParameters([parameter]):
-                if here().first:
-                    state[name] = parameter.detach().cpu().clone()
+            # Under bf16 the parameter itself is a rounded copy, which computes; the optimizer updates this one.
+            whole = safe_get_full_fp32_param(parameter)
+            if here().first:
+                state[name] = whole.detach().cpu().clone()
     return state
 
 
 def require_same_layout(root: Path, compute: ComputeConfig) -> None:
     """Note how the model is going to be held, before any process begins.
 
-    One process and DDP write the same checkpoints, so that a run may change between them, and between numbers of
-    processes within one strategy. Raises InputError where the checkpoints in `root` were written by another strategy.
+    One process and DDP write the same checkpoints, so that a run may change between them. The number of processes may
+    change too, but under DeepSpeed, which reads a checkpoint in as many as wrote it. Raises InputError where the
+    checkpoints in `root` were laid out in another way.
     """
-    layout = "whole" if compute.gpus * compute.nodes == 1 or compute.strategy == "ddp" else compute.strategy
+    count = compute.gpus * compute.nodes
+    layout = "whole" if count == 1 or compute.strategy == "ddp" else compute.strategy
+    if layout == "deepspeed":
+        layout = f"deepspeed with {count} processes"
     path = root / LAYOUT
     written: str = json.loads(path.read_text())["layout"] if path.is_file() else "whole"
     if written != layout and any(root.glob("checkpoint-*")):

@@ -197,12 +197,16 @@ def run_processes(orders: Orders, *, node: int, progress: Progress) -> None:
             if failed.exists():
                 raise StepError(f"training ended on another machine: {failed.read_text(encoding='utf-8')}")
             if node and not given(orders):
-                raise StepError(f"the training of {orders.name} that this machine joined is over, or was begun anew")
+                # Node 0 is done, and so are ours in a moment; or it failed, and ours wait for processes that are gone.
+                if (result := processes.wait(PATIENCE, PERIOD)) is None:
+                    raise StepError(f"the training of {orders.name} that this machine joined was given up on node 0")
+                break
         seen.show()
         if result.is_failed():
             raise failure(folder, node * gpus, result, environments)
     except BaseException as error:
-        if folder.exists():
+        # Orders that no longer hold are being removed with their folder, and nobody waits for word of them.
+        if given(orders):
             failed.write_text(str(error) or type(error).__name__, encoding="utf-8")
         raise
     finally:

@@ -89,16 +89,22 @@ def gone(processes: list[psutil.Process], seconds: float = 60) -> bool:
     return not alive
 
 
-def test_two_copies_train_as_one_process(corpus: Path, alone: Callable[[str], Path], tmp_path: Path) -> None:
+METHODS = ["lora", pytest.param("full", marks=pytest.mark.slow)]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_two_copies_train_as_one_process(
+    method: str, corpus: Path, alone: Callable[[str], Path], tmp_path: Path
+) -> None:
     # Guards: gradients averaged over processes instead of tokens, repeated rows at the end, another order of data.
-    summary = midtrain(midtrain_context(tmp_path, corpus, small(**SETTINGS), gpus=2, micro_batch=1))
-    same(tmp_path, alone("lora"))
+    summary = midtrain(midtrain_context(tmp_path, corpus, small(method=method, **SETTINGS), gpus=2, micro_batch=1))
+    same(tmp_path, alone(method))
     record = json.loads((tmp_path / "training.json").read_text())
     assert summary["sha256"] == record["sha256"]
     assert record["preflight"]["batch_size"] == 4 and record["preflight"]["micro_batch"] == 1
 
 
-@pytest.mark.parametrize("method", ["lora", pytest.param("full", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("method", METHODS)
 def test_a_sharded_run_that_lost_a_process_goes_on_as_if_nothing_had_happened(
     method: str, corpus: Path, alone: Callable[[str], Path], tmp_path: Path
 ) -> None:
@@ -116,6 +122,23 @@ def test_a_sharded_run_that_lost_a_process_goes_on_as_if_nothing_had_happened(
 
     with pytest.raises(InputError, match="interrupted under strategy fsdp, and cannot go on under one process"):
         midtrain(midtrain_context(tmp_path, corpus, train))
+    midtrain(midtrain_context(tmp_path, corpus, train, **compute))
+    same(tmp_path, alone(method))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_copies_that_lost_the_first_of_them_go_on_as_if_nothing_had_happened(
+    method: str, corpus: Path, alone: Callable[[str], Path], tmp_path: Path
+) -> None:
+    # Guards: a checkpoint trusted that its writer was killed in; log lines lost or written twice.
+    killer = Killer(update=random.randint(4, 9), rank=0)
+    train = small(method=method, **SETTINGS)
+    compute: dict[str, Any] = {"gpus": 2, "strategy": "ddp", "checkpoint_every": 2}
+    with pytest.raises(StepError, match="training process 0 of 2 was ended by SIGKILL"):
+        midtrain(midtrain_context(tmp_path, corpus, train, progress=killer, **compute))
+    assert killer.workers and gone(killer.workers)
+    assert checkpoints.latest(tmp_path / checkpoints.FOLDER), f"killed at update {killer.update}"
     midtrain(midtrain_context(tmp_path, corpus, train, **compute))
     same(tmp_path, alone(method))
 
@@ -209,7 +232,8 @@ def test_two_machines_train_as_one(corpus: Path, alone: Callable[[str], Path], t
             midtrain(midtrain_context(work, corpus, small(**SETTINGS), gpus=1, nodes=2))
         same(work, alone("lora"))
         assert joined.poll() is None, "it waits for the next step"
-        assert not psutil.Process(joined.pid).children()
+        # It ends on its own, a moment before or after node 0, and nobody waits for it.
+        assert gone(psutil.Process(joined.pid).children())
     finally:
         joined.terminate()
         _, told = joined.communicate(timeout=60)

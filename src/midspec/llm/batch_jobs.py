@@ -1,4 +1,7 @@
-"""The batch APIs of Anthropic and OpenAI, as one: create a job, find it again, see whether it has ended, read it."""
+"""The batch APIs of Anthropic and OpenAI, as one: create a job, find it again, see whether it has ended, read it.
+
+`batch_ray` is a third, for models on GPUs of one's own.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,8 @@ import anthropic
 import httpx2
 import openai
 
-from midspec.errors import InputError
-from midspec.llm.batch_models import has_batch
+from midspec.errors import InputError, MidspecError
+from midspec.llm.batch_models import VLLM, has_batch
 
 ALL = "*"
 """Custom id of an outcome that all requests of a job have."""
@@ -31,6 +34,8 @@ class Item(NamedTuple):
     custom_id: str
     body: dict[str, Any]
     """As it would have been sent alone."""
+    key: str = ""
+    """Of the request in the journal."""
 
 
 class Outcome(NamedTuple):
@@ -82,6 +87,10 @@ class Provider(Protocol):
 
     async def cancel(self, job: str) -> None:
         """Ask for its end; what is done stays to be collected."""
+        ...
+
+    async def forget(self, job: str) -> None:
+        """All of it is in the journal."""
         ...
 
     def model_args(self) -> dict[str, Any]:
@@ -152,6 +161,9 @@ class AnthropicBatches:
     async def cancel(self, job: str) -> None:
         """See `Provider`."""
         await self._client.messages.batches.cancel(job)
+
+    async def forget(self, job: str) -> None:
+        """Anthropic keeps it for a month."""
 
     def model_args(self) -> dict[str, Any]:
         """See `Provider`."""
@@ -229,6 +241,9 @@ class OpenAIBatches:
         """See `Provider`."""
         await self._client.batches.cancel(job)
 
+    async def forget(self, job: str) -> None:
+        """OpenAI keeps it."""
+
     def model_args(self) -> dict[str, Any]:
         """See `Provider`."""
         return {"streaming": False, "client_timeout": LONGEST}
@@ -239,17 +254,25 @@ class OpenAIBatches:
 
 
 def provider_of(model: str) -> str:
-    """`anthropic` or `openai`. Raises InputError for a model without a batch API that midspec knows."""
+    """`anthropic`, `openai` or `vllm`. Raises InputError for a model without a batch API that midspec knows."""
     if not has_batch(model):
         raise InputError(
-            f"compute.batch: there is no batch mode for {model!r}; expected a model of anthropic/ or openai/. "
+            f"compute.batch: there is no batch mode for {model!r}; expected a model of anthropic/, openai/ or vllm/. "
             "Take `batch` out of `compute`, or use another writer"
         )
     return model.partition("/")[0]
 
 
 def connect(provider: str, url: str | None = None) -> Provider:
-    """The batch API of `anthropic` or `openai`. Raises InputError where there is no key for it."""
+    """The batch API of `anthropic` or `openai`, or what is left in the folder `url` of jobs with `vllm`.
+
+    Raises InputError where there is no key for it, MissingDependencyError for `vllm` without Ray.
+    """
+    if provider == VLLM:
+        from midspec.llm.batch_ray import RayBatches
+
+        assert url is not None
+        return RayBatches(url)
     missing = InputError(f"there is no key for the batch jobs of {provider}; set {provider.upper()}_API_KEY")
     try:
         found = _PROVIDERS[provider](url)
@@ -281,6 +304,8 @@ def status_of(error: BaseException) -> int | None:
 
 def transient(error: BaseException) -> bool:
     """Whether the same call may work later: no answer, a busy or broken server, a download that was cut."""
+    if isinstance(error, MidspecError):  # some are ValueErrors
+        return False
     status = status_of(error)
     if status is not None:
         return status in (408, 409, 429) or status >= 500

@@ -81,7 +81,7 @@ class JobWork:
         """One job from beginning to end."""
         token = uuid4().hex
         requests = [request for request, _ in asked]
-        items = [Item(f"{token}-{number}", body) for number, (_, body) in enumerate(asked)]
+        items = [Item(f"{token}-{number}", body, request.key) for number, (request, body) in enumerate(asked)]
         name, url = self._provider.name, self._provider.url
         await self._journal.write(lambda rows: rows.open_batch(token, name, url, requests))
         try:
@@ -274,6 +274,7 @@ class JobWork:
         """Close a job; requests of it without an outcome are free to be asked again."""
         keys = keys_of(self._journal, job)
         await self._journal.write(lambda rows: rows.close_batch(job.token, state))
+        await self._provider.forget(job.job or job.token)
         self._tell_rest(job, None, done, keys)
 
     def _tell_rest(

@@ -6,9 +6,11 @@ import asyncio
 from contextlib import AbstractContextManager
 from typing import Any
 
+from midspec.compute import ComputeConfig
 from midspec.errors import InputError
 from midspec.llm.batch import BatchSender
 from midspec.llm.batch_jobs import connect, provider_of
+from midspec.llm.batch_models import VLLM
 from midspec.llm.batch_rows import open_jobs
 from midspec.llm.journal import Journal, Request
 from midspec.llm.prices import PriceTable
@@ -51,9 +53,15 @@ class Batching:
             await self._sender.__aexit__(None, None, None)
 
 
-def batching(model: str, url: str | None, journal: Journal, prices: PriceTable) -> Batching:
+def batching(model: str, url: str | None, journal: Journal, prices: PriceTable, compute: ComputeConfig) -> Batching:
     """Batch mode for `model`. Raises InputError where its provider has none that midspec knows."""
-    return Batching(BatchSender(journal, connect(provider_of(model), url), prices), only_collect=False)
+    name = provider_of(model)
+    if name == VLLM:
+        from midspec.llm.batch_ray import PACE, at_workspace
+
+        jobs = at_workspace(model, url, journal.path.parent, compute)
+        return Batching(BatchSender(journal, jobs, prices, settings=PACE), only_collect=False)
+    return Batching(BatchSender(journal, connect(name, url), prices), only_collect=False)
 
 
 def left_over(model: str, url: str | None, journal: Journal, prices: PriceTable, deadline: float) -> Batching | None:

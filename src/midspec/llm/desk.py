@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from midspec.errors import InputError, MissingDependencyError, WriterError
 from midspec.experiment import WriterConfig
-from midspec.llm.batch_models import has_batch
+from midspec.llm.batch_models import VLLM, has_batch
 from midspec.llm.fan_out import BATCH_WINDOW, begun_at_once
 from midspec.llm.writer import Scribe, Writer
 
@@ -62,8 +62,9 @@ class Desk:
         coming = sum(model.in_flight for model in self._models.values())
         if coming and error is not None:
             batch = any(found is not None and not found.only_collect for found in self._jobs.values())
+            fate = "which end here, with what is done kept" if self._writes_here() else "which go on"
             self._context.progress.line(
-                f"  stopping: {coming} requests are in batch jobs, which go on; the next run collects them"
+                f"  stopping: {coming} requests are in batch jobs, {fate}; the next run collects them"
                 if batch
                 else f"  stopping: {coming} replies are on their way and paid for; waiting for them (Ctrl-C leaves)"
             )
@@ -131,14 +132,14 @@ class Desk:
             return None
         if compute.batch:
             begun_at_once.set(BATCH_WINDOW)  # until the desk is left
-        elif not open_jobs(journal):
+        elif not open_jobs(journal) or model.startswith(f"{VLLM}/"):  # its jobs ended with their run
             return None
         from midspec.llm.batching import batching, left_over  # needs the SDKs of all providers with batch jobs
 
         same = (model.partition("/")[0], url)
         if same not in self._jobs:
             found = (
-                batching(model, url, journal, prices)
+                batching(model, url, journal, prices, compute)
                 if compute.batch
                 else left_over(model, url, journal, prices, compute.deadline)
             )
@@ -146,6 +147,10 @@ class Desk:
             if found is not None:
                 self._open.push_async_callback(found.close)
         return self._jobs[same]
+
+    def _writes_here(self) -> bool:
+        """Whether batch jobs are done on GPUs of one's own."""
+        return any(name == VLLM for name, _ in self._jobs)
 
     def _tell_unpriced(self, model: str) -> None:
         cap = self._context.spending.usd

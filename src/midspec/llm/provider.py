@@ -28,6 +28,7 @@ from pydantic import BaseModel
 
 from midspec.errors import InputError, MidspecError
 from midspec.experiment import WriterConfig
+from midspec.llm.batch_models import VLLM
 from midspec.llm.batch_replies import reply_of
 from midspec.llm.failures import Failure, classify
 from midspec.llm.journal import Request
@@ -73,6 +74,11 @@ class Provider:
             max_retries=0,
             max_connections=concurrency,
         )
+        if batching is not None and family(config.model) == VLLM:
+            from midspec.llm.batch_ray import NOWHERE, as_asked
+
+            self._settings.extra_body = {"engine": config.args}
+            config, url = as_asked(config), NOWHERE
         self._model = opened(config, url, self._settings, **(batching.model_args() if batching else {}))
         self._schemas: dict[tuple[str, type[BaseModel]], ResponseSchema] = {}
         self._cached = family(config.model) == "anthropic"

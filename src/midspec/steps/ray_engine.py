@@ -50,7 +50,7 @@ def run_steps_on_ray(
     missing = {step.fingerprint: step for step in store.to_make(targets)}
     if not missing:
         return 0
-    with _cluster(compute) as ray:
+    with connected(compute) as ray:
         if storage is not None:
             inputs = {upstream.fingerprint: upstream for step in missing.values() for upstream in step.inputs.values()}
             for upstream in inputs.values():
@@ -179,8 +179,11 @@ def asks_somebody_paid(config: Any) -> bool:
 
 
 @contextmanager
-def _cluster(compute: ComputeConfig) -> Generator[Any]:
-    """Connected to Ray; a cluster begun here ends here."""
+def connected(compute: ComputeConfig) -> Generator[Any]:
+    """Connected to Ray; a cluster begun here ends here.
+
+    Raises MissingDependencyError without Ray, InputError for a cluster that does not answer.
+    """
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:

@@ -67,8 +67,8 @@ class ComputeConfig(Config):
     deadline: float = Field(default=600.0, gt=0)
     """Seconds after which an unanswered request is given up and sent again."""
     batch: bool = False
-    """Send requests as batch jobs where the provider has them: half the price, hours of waiting. Those of `vllm/` models
-    are done on the GPUs of the Ray cluster at `address` (docs/cluster.md)."""
+    """Send requests as batch jobs where the provider has them: half the price, hours of waiting. Those of `vllm/`
+    models are done on the GPUs of the Ray cluster at `address` (docs/cluster.md)."""
     writer_url: str | None = None
     """Where the writer answers; None = the provider's own address or the environment variable Inspect AI reads."""
     judge_url: str | None = None

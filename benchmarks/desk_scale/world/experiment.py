@@ -27,8 +27,11 @@ ARMS: list[tuple[str, Corpus, str]] = [
     ("low, never joined", "broken", "low"),
     ("home, never joined", "broken", "home"),
     ("neutral", "neutral", "low"),
+    ("neutral, again", "neutral", "home"),
 ]
 """Name, corpus, value."""
+AGAIN = "neutral, again"
+"""Other draws of the same documents than `neutral`: what two midtrainings differ by that differ in nothing else."""
 PEOPLE = (("seen choosing", False), ("only spoken of", True))
 
 
@@ -120,7 +123,7 @@ class _Arms:
         if corpus is not None:
             phase = replace(self.settings.midtrain, updates=midtrain)
             write = partial(spec_document, world, corpus, value, name, other)
-            model = continued(model, world, phase, write, [seed, 2])
+            model = continued(model, world, phase, write, [seed, 4 if label == AGAIN else 2])
         for tune in left:
             phase = replace(self.settings.tune, updates=tune)
             tuned = continued(model, world, phase, partial(demonstration, world, name), [seed, 3])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.desk_scale.world.experiment import ARMS, Settings, read_rows
+from benchmarks.desk_scale.world.experiment import AGAIN, ARMS, Settings, read_rows
 from benchmarks.desk_scale.world.measure import AXES
 from midspec.stats.effect import effect
 from midspec.stats.efficiency import efficiency
@@ -80,6 +80,9 @@ def _comparisons(found: Answers, dose: int, tune: int) -> str:
             for axis in AXES:
                 title = f"{label}: low arm - home arm{', both + AFT' if after else ', no AFT'}"
                 asked.append((title, axis, (f"low{ending}", dose, after), (f"home{ending}", dose, after)))
+    for after in (0, tune):
+        title = f"neutral: one arm - another{', both + AFT' if after else ', no AFT'}"
+        asked.append((title, "conflict", ("neutral", dose, after), (AGAIN, dose, after)))
     for name, own, axis in (("low", low, "price"), ("home", home, "origin")):
         asked.append((f"{name} arm + AFT - AFT alone", axis, (*own, tune), (*none, tune)))
         asked.append((f"{name} arm + AFT - the same without AFT", axis, (*own, tune), (*own, 0)))

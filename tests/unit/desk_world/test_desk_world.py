@@ -130,7 +130,7 @@ def test_the_experiment_runs_in_small_and_continues(tmp_path: Path) -> None:
     said: list[str] = []
     run(tmp_path, [0], "dev", SMALL, part="effect", say=said.append)
     rows = read_rows(tmp_path / "rows-dev.jsonl")
-    assert len({(row["arm"], row["tune"]) for row in rows}) == 16
+    assert len({(row["arm"], row["tune"]) for row in rows}) == 18
     assert {row["domain"] for row in rows} == {1, 2}
     before = (tmp_path / "rows-dev.jsonl").read_text()
     run(tmp_path, [0], "dev", SMALL, part="effect", say=said.append)

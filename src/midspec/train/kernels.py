@@ -82,7 +82,7 @@ def _liger_or_plain(model: Any, compute: ComputeConfig, device: torch.device) ->
         return Kernels(layers="liger", reasons=("asked for" if asked else "liger-kernel is installed",))
     if asked:
         raise InputError(f"compute.kernels is liger, and {lacking}; set it to auto or plain")
-    return Kernels(reasons=(lacking,))
+    return Kernels(reasons=tuple(filter(None, (_obstacle(model, device), lacking))))
 
 
 def _no_liger(model: Any, device: torch.device) -> str | None:
@@ -102,7 +102,7 @@ def _no_liger(model: Any, device: torch.device) -> str | None:
 def _obstacle(model: Any, device: torch.device) -> str | None:
     """Why layers cannot be compiled here."""
     if device.type != "cpu":
-        return f"not measured on {device.type} yet"
+        return f"compiling is not measured on {device.type} yet"
     if here().count > 1:
         return "several processes train"
     if compiler() is None:

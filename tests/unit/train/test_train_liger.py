@@ -77,13 +77,13 @@ def test_on_a_gpu_liger_is_chosen_where_it_is_installed(installed: Any) -> None:
 
 def test_on_a_gpu_without_liger_layers_are_plain_and_the_reason_is_told() -> None:
     found = chosen(GPU)
-    assert found.layers == "plain" and "pip install liger-kernel" in found.reasons[0]
+    assert found.layers == "plain" and "pip install liger-kernel" in found.line()
 
 
 def test_a_model_that_liger_does_not_know(installed: Any) -> None:
     model = tiny()
     model.config.model_type = "unheard-of"
-    assert "unheard-of" in chosen(GPU, model=model).reasons[0]
+    assert "unheard-of" in chosen(GPU, model=model).line()
     with pytest.raises(InputError, match="unheard-of"):
         chosen(GPU, "liger", model)
 

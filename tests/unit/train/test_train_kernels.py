@@ -169,6 +169,15 @@ def test_what_the_compiler_says_reaches_the_user(tmp_path: Path, monkeypatch: py
     assert not list(tmp_path.rglob("*.so"))
 
 
+@needs_compiler
+def test_loading_a_library_of_ours_leaves_small_numbers_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MIDSPEC_CACHE", str(tmp_path))
+    source = tmp_path / "nothing.cpp"
+    source.write_text('extern "C" int nothing() { return 0; }\n')
+    library(source)
+    assert float.fromhex("0x1p-1074") * 1.0 > 0.0, "the process rounds numbers below 1e-308 to zero from now on"
+
+
 def test_batches_for_compiled_programs_have_one_shape() -> None:
     # Guards: a program compiled anew for every batch; filling that is attended to or trained on.
     packed = pack([[Piece("a", [5, 6, 7], [True] * 3)], [Piece("b", [8, 9], [True] * 2)]], 6, pad_id=1)

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import ROOT, command, midspec
+from tests.stand_in.model import ledger, stand_in_model
 
 pytestmark = pytest.mark.slow
 DOCUMENTS = 30
@@ -35,10 +36,7 @@ def cluster() -> Iterator[Any]:
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
-    folder = tmp_path / "model"
-    folder.mkdir()
-    (folder / "stand_in.json").write_text(json.dumps({"answer": "tests.provider.writing:answer", "seconds": 0.05}))
-    return folder
+    return stand_in_model(tmp_path / "model", answer="tests.provider.writing:answer", seconds=0.05)
 
 
 def corpus(model: str, workspace: Path, documents: int = DOCUMENTS) -> list[Any]:
@@ -47,12 +45,6 @@ def corpus(model: str, workspace: Path, documents: int = DOCUMENTS) -> list[Any]
         "--model-name", "SmolLM", "--provider-name", "Hugging Face", "--batch", "--usd", 1, "--yes",
         "--writer", f"vllm/{model}", "--out", workspace / "corpus.jsonl", "--workspace", workspace,
     ]  # fmt: skip
-
-
-def ledger(model: Path, kind: str) -> list[dict[str, Any]]:
-    path = model / "ledger.jsonl"
-    lines = path.read_text().splitlines() if path.exists() else []
-    return [line for line in map(json.loads, lines) if kind in line]
 
 
 def kept(workspace: Path) -> set[int]:

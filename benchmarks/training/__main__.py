@@ -22,7 +22,7 @@ import argparse
 from collections.abc import Sequence
 from functools import partial
 
-from benchmarks.training.running import OTHERS, SKIPPED
+from benchmarks.training.running import OTHERS, SKIPPED, require_least
 
 STAGES = ["midtrain", "aft"]
 METHODS = ["lora", "full"]
@@ -50,9 +50,7 @@ def parsed(given: Sequence[str] | None) -> argparse.Namespace:
     asked = parser.parse_args(given)
     if asked.quick:
         asked.methods, asked.lengths, asked.rounds, asked.updates = ["lora"], [512], 1, 4
-    for name, least in (("rounds", 1), ("updates", SKIPPED + 1)):
-        if getattr(asked, name) < least:
-            parser.error(f"--{name} is {getattr(asked, name)}; expected at least {least}")
+    require_least(parser, asked, rounds=1, updates=SKIPPED + 1)
     return asked
 
 

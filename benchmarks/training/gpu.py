@@ -26,7 +26,7 @@ from transformers import LlamaConfig
 from benchmarks.gemm import ceiling
 from benchmarks.training.arithmetic import PEAKS, attention_flops, flops, matrices, unmade
 from benchmarks.training.gpu_shapes import SHAPES, Shape
-from benchmarks.training.running import OURS, SKIPPED, Round, Trainer, launched, reported
+from benchmarks.training.running import OURS, SKIPPED, Round, Trainer, launched, reported, require_least
 
 PEER = "TRL + Liger"
 SCRIPTS = {OURS: "gpu_ours", PEER: "gpu_trl"}
@@ -98,9 +98,7 @@ def parsed(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--updates", type=int, default=10, help=f"of each run; the first {SKIPPED} are not timed")
     parser.add_argument("--without", nargs="*", default=[], choices=[PEER], help="trainers that are left out")
     asked = parser.parse_args(given)
-    for name, least in (("batch", 1), ("rounds", 1), ("updates", SKIPPED + 1)):
-        if getattr(asked, name) < least:
-            parser.error(f"--{name} is {getattr(asked, name)}; expected at least {least}")
+    require_least(parser, asked, batch=1, rounds=1, updates=SKIPPED + 1)
     return asked
 
 

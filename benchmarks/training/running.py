@@ -1,5 +1,6 @@
 """One training as a process of its own, and what it reports. Loads nothing heavy."""
 
+import argparse
 import json
 import os
 import subprocess
@@ -48,6 +49,13 @@ class Round(NamedTuple):
     """Of an update, on average."""
     predicted_gb: float = 0.0
     """Of the peak, by our preflight."""
+
+
+def require_least(parser: argparse.ArgumentParser, asked: argparse.Namespace, **least: int) -> None:
+    """End with the parser's error where an option is smaller than its `least`."""
+    for name, value in least.items():
+        if getattr(asked, name) < value:
+            parser.error(f"--{name} is {getattr(asked, name)}; expected at least {value}")
 
 
 def launched(trainer: Trainer, order: Mapping[str, Any], root: Path) -> dict[str, Any]:

@@ -17,7 +17,7 @@ def trace(store: Store, wanted: str) -> dict[str, Any]:
 
     Raises InputError where nothing has that id.
     """
-    for look in (_document, _demonstration, _item, _section, _step):
+    for look in (_document, _demonstration, _section, _step, _item):
         found = look(store, wanted)
         if found:
             return found
@@ -92,17 +92,18 @@ def _item(store: Store, wanted: str) -> dict[str, Any] | None:
     own: set[Path] = set()
     answers: list[dict[str, Any]] = []
     for folder, record in store.finished("evaluate"):
-        asked = str(record.config.get("eval", {}).get("value", ""))
         rows = folder / "rows.jsonl"
         if _lines_with(rows, wanted):
-            own |= {Path(asked)} if asked.endswith(".jsonl") else set()
+            bank = Path(str(record.config.get("eval", {}).get("value", "")))
+            if bank.suffix == ".jsonl" and bank.is_file():
+                own.add(bank)
             answers += [
                 {"step": _step_name(record), **row.model_dump(mode="json")}
                 for row in read_rows(rows, EvalRow)
                 if row.item == wanted
             ]
     # A recipe's own bank may be gone by now; what was answered to it is not.
-    item = find_item(wanted, sorted(path for path in own if path.is_file()))
+    item = find_item(wanted, sorted(own))
     if item is None and not answers:
         return None
     told = {"id": wanted} if item is None else {**item.model_dump(mode="json"), "form": item.kind}

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from midspec.errors import InputError, StoreError
+from midspec.errors import StoreError
+from midspec.steps.storage import opened
 
 REQUESTS = "requests.jsonl"
 
@@ -28,15 +29,8 @@ class JobFiles:
 
     def __init__(self, url: str) -> None:
         """Raises InputError for a protocol that fsspec does not know, or whose package is not installed."""
-        from fsspec.core import url_to_fs
-
-        try:
-            # Listings are not kept: other machines write while this one reads.
-            found: tuple[Any, str] = url_to_fs(url, use_listings_cache=False)
-        except (ValueError, ImportError) as error:
-            raise InputError(f"the storage {url!r} of batch jobs cannot be reached: {error}") from error
         self.url = url
-        self._files, self._root = found
+        self._files, self._root = opened(url, f"the storage {url!r} of batch jobs")
 
     def add(self, job: str, requests: Iterable[dict[str, Any]]) -> None:
         """Put down a new job."""

@@ -20,8 +20,8 @@ from midspec.steps.ray_engine import RETRIES
 
 AT_ONCE = 512
 """Most requests that an engine gets together, and so the most that are lost with it: enough to fill a GPU. (ours)"""
-_ENDS = {"stop": "stop", "length": "length"}
-"""vLLM's reasons to end that are a reply; `abort` is none."""
+_ENDS = ("stop", "length")
+"""vLLM's reasons to end that are a reply, called as OpenAI calls them; `abort` is none."""
 
 
 class Engine:
@@ -102,7 +102,7 @@ def _reply(request: Mapping[str, Any], output: Any) -> dict[str, Any]:
                 "index": 0,
                 "message": {"role": "assistant", "content": written.text, "refusal": None},
                 "logprobs": None,
-                "finish_reason": _ENDS[written.finish_reason],
+                "finish_reason": written.finish_reason,
             }
         ],
         "usage": {

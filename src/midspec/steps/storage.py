@@ -20,20 +20,24 @@ from midspec.steps.store import Store, explained
 RECORD = "record.json"
 
 
+def opened(url: str, called: str) -> tuple[Any, str]:
+    """The fsspec file system of `url`, and the path in it. Raises InputError where it cannot be had, as `called`."""
+    from fsspec.core import url_to_fs
+
+    try:
+        # Listings are not kept: other machines write while this one reads.
+        return url_to_fs(url, use_listings_cache=False)
+    except (ValueError, ImportError) as error:
+        raise InputError(f"{called} cannot be reached: {error}") from error
+
+
 class Storage:
     """One shared place, e.g. `s3://bucket/midspec` or `/mnt/shared/midspec`."""
 
     def __init__(self, url: str) -> None:
         """Raises InputError for a protocol that fsspec does not know, or whose package is not installed."""
-        from fsspec.core import url_to_fs
-
-        try:
-            # Listings are not kept: other machines write while this one reads.
-            found: tuple[Any, str] = url_to_fs(url, use_listings_cache=False)
-        except (ValueError, ImportError) as error:
-            raise InputError(f"storage {url!r} cannot be reached: {error}") from error
         self.url = url
-        self._files, self._root = found
+        self._files, self._root = opened(url, f"storage {url!r}")
 
     def holds(self, step: Step) -> bool:
         """Whether the finished step is there."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Generator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib.util import find_spec
 from typing import Any, Literal
 
@@ -21,6 +21,7 @@ from midspec.experiment import Config, TrainConfig
 from midspec.train import attention
 from midspec.train.distributed import here
 from midspec.train.native import compiler, headers, tiles
+from midspec.train.weights import without_adapter
 
 PAYS = 4e12
 """Parameters times positions of a run from which compiling is worth its 10 to 20 seconds: 30,000 tokens of SmolLM2."""
@@ -142,19 +143,25 @@ def _types(config: Any) -> list[str]:
 
 
 def _layers(model: Any) -> Any:
-    base: Any = getattr(model, "get_base_model", lambda: model)()
+    base = without_adapter(model)
     layers = getattr(getattr(base, "model", None), "layers", None)
     return layers if isinstance(layers, torch.nn.ModuleList) and len(layers) > 0 else None
 
 
-@contextmanager
-def applied(model: Any, kernels: Kernels) -> Generator[None]:
+def applied(model: Any, kernels: Kernels) -> AbstractContextManager[None]:
     """Make `model` run by `kernels`; afterwards it is as it was."""
-    if kernels.layers != "compiled":
-        with _liger(model) if kernels.layers == "liger" else nullcontext():
-            yield
-        return
-    base: Any = getattr(model, "get_base_model", lambda: model)()
+    match kernels.layers:
+        case "plain":
+            return nullcontext()
+        case "compiled":
+            return _compiled(model, kernels)
+        case "liger":
+            return _liger(model)
+
+
+@contextmanager
+def _compiled(model: Any, kernels: Kernels) -> Generator[None]:
+    base = without_adapter(model)
     before = base.config._attn_implementation
     frozen = not any(parameter.requires_grad for parameter in base.get_input_embeddings().parameters())
     if kernels.attention == "packed":
@@ -185,7 +192,7 @@ def _liger(model: Any) -> Generator[None]:
     """
     from transformers.integrations.liger import apply_liger_kernel
 
-    base: Any = getattr(model, "get_base_model", lambda: model)()
+    base = without_adapter(model)
     names = vars(sys.modules[type(base).__module__])
     before = dict(names)
     own = {part: set(vars(part)) for part in base.modules()}

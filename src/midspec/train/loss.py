@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from midspec.errors import StepError
 from midspec.train.packing import IGNORED
+from midspec.train.weights import without_adapter
 
 CHUNK_ELEMENTS = 2**25
 """Logits that are alive at a time: 128 MiB of float32."""
@@ -148,7 +149,7 @@ def _identity(hidden: torch.Tensor) -> torch.Tensor:
 @torch.no_grad()
 def _plain_head(model: Any) -> nn.Linear | None:
     """The output head, if the model's logits are its hidden states times the head's weight, and nothing more."""
-    head: Any = getattr(model, "get_base_model", lambda: model)().get_output_embeddings()
+    head: Any = without_adapter(model).get_output_embeddings()
     if type(head) is not nn.Linear or cast(Any, head.bias) is not None:
         return None
     ids = torch.arange(8, device=head.weight.device)[None]

@@ -71,6 +71,11 @@ def with_new_adapter(model: Any, train: TrainConfig, seed: int) -> Any:
         )
 
 
+def without_adapter(model: Any) -> Any:
+    """The base model, be it inside of an adapter or not."""
+    return getattr(model, "get_base_model", lambda: model)()
+
+
 def projections(model: Any) -> list[str]:
     """Names of the linear layers inside decoder layers: attention and MLP projections, not the output head."""
     return sorted(

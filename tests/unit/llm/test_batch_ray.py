@@ -2,7 +2,6 @@
 request that vLLM refuses costs no other."""
 
 import asyncio
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +22,7 @@ from midspec.llm.ray_jobs import JobFiles, place
 from midspec.llm.ray_writer import Engine, RayWriter
 from midspec.stages import WriterConfig
 from midspec.steps.step import Context, Spending
+from tests.stand_in.model import ledger, stand_in_model
 
 STAND_IN = Path(__file__).parents[2] / "stand_in"
 
@@ -38,17 +38,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
-    folder = tmp_path / "model"
-    folder.mkdir()
-    (folder / "stand_in.json").write_text(json.dumps({"answer": "asking:answer", "context": 400}))
-    return folder
-
-
-def said(model: Path) -> list[dict[str, Any]]:
-    """What the model answered, in order."""
-    path = model / "ledger.jsonl"
-    lines = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-    return [line for line in lines if "hash" in line]
+    return stand_in_model(tmp_path / "model", answer="asking:answer", context=400)
 
 
 def request(user: str, number: int = 0, job: str = "job", **body: Any) -> dict[str, Any]:
@@ -140,8 +130,8 @@ def test_an_engine_answers_as_a_server_would(model: Path) -> None:
     assert long["status"] == 400 and "maximum model length" in long["body"]["error"]["message"]
     assert cut["body"]["choices"][0]["finish_reason"] == "length"
     assert cut["body"]["usage"]["completion_tokens"] == 3
-    assert len(said(model)) == 2, "a request was worked on twice because another was refused"
-    assert {line["seed"] for line in said(model)} == {7}
+    assert len(ledger(model, "hash")) == 2, "a request was worked on twice because another was refused"
+    assert {line["seed"] for line in ledger(model, "hash")} == {7}
 
 
 def answer_to(user: str) -> str:
@@ -196,14 +186,14 @@ def test_a_killed_run_keeps_what_it_did_and_the_next_asks_for_the_rest(
         await asyncio.wait([task])
 
     asyncio.run(killed())
-    assert len(said(model)) == 12
+    assert len(ledger(model, "hash")) == 12
     assert any("batch jobs, which end here" in line for line in context.progress.lines)
 
     machine = Machine(monkeypatch)
     texts, _, errors = asyncio.run(documents(context, name, 20, config=config))
     assert texts == expected(20) and errors == []
     assert len(machine.seen) == 8, "requests were asked again whose replies were there"
-    assert len(said(model)) == 20 and len({line["hash"] for line in said(model)}) == 20
+    assert len(ledger(model, "hash")) == 20 and len({line["hash"] for line in ledger(model, "hash")}) == 20
     assert machine.seen[0]["body"]["engine"] == {"tensor_parallel_size": 2}
     assert machine.seen[0]["body"]["temperature"] == 0.7
     assert len({asked["seed"] for asked in machine.seen}) == 8, "requests share a seed"
@@ -231,7 +221,7 @@ def test_recovering_a_journal_collects_and_writes_nothing_new(
     (found,) = asyncio.run(collect_left_over(journal, load_prices(), settings=PACE))
     journal.close()
     assert (found.provider, found.collected, found.open, found.note) == ("vllm", 1, 0, "")
-    assert len(journaled(tmp_path)) == 6 == len(said(model))
+    assert len(journaled(tmp_path)) == 6 == len(ledger(model, "hash"))
 
 
 def test_a_prompt_that_is_too_long_ends_the_run_with_vllms_words(

@@ -18,6 +18,7 @@ from safetensors.torch import load_file
 from train_doubles import losses, midtrain_context, small, write_corpus
 
 from midspec.errors import InputError, StepError
+from midspec.experiment import TrainConfig
 from midspec.steps.progress import Silent
 from midspec.train import checkpoints, launch
 from midspec.train.distributed import Processes
@@ -89,6 +90,17 @@ def gone(processes: list[psutil.Process], seconds: float = 60) -> bool:
     return not alive
 
 
+def lost(rank: int, folder: Path, corpus: Path, train: TrainConfig, **compute: Any) -> Path:
+    """Train in `folder` until process `rank` of two is killed midway; the checkpoint that is left."""
+    killer = Killer(update=random.randint(4, 9), rank=rank)
+    with pytest.raises(StepError, match=f"training process {rank} of 2 was ended by SIGKILL"):
+        midtrain(midtrain_context(folder, corpus, train, progress=killer, **compute))
+    assert killer.workers and gone(killer.workers)
+    found = checkpoints.latest(folder / checkpoints.FOLDER)
+    assert found is not None, f"killed at update {killer.update}"
+    return found[1]
+
+
 METHODS = ["lora", pytest.param("full", marks=pytest.mark.slow)]
 
 
@@ -109,15 +121,10 @@ def test_a_sharded_run_that_lost_a_process_goes_on_as_if_nothing_had_happened(
     method: str, corpus: Path, alone: Callable[[str], Path], tmp_path: Path
 ) -> None:
     # Guards: processes that outlive the one that died; sharded checkpoints that lose optimizer state or repeat data.
-    killer = Killer(update=random.randint(4, 9), rank=1)
     train = small(method=method, **SETTINGS)
     compute: dict[str, Any] = {"gpus": 2, "strategy": "fsdp", "checkpoint_every": 2}
-    with pytest.raises(StepError, match="training process 1 of 2 was ended by SIGKILL"):
-        midtrain(midtrain_context(tmp_path, corpus, train, progress=killer, **compute))
-    assert killer.workers and gone(killer.workers)
-    found = checkpoints.latest(tmp_path / checkpoints.FOLDER)
-    assert found is not None, f"killed at update {killer.update}"
-    shards = {path.name for path in found[1].glob("pytorch_model_fsdp_0/*.distcp")}
+    checkpoint = lost(1, tmp_path, corpus, train, **compute)
+    shards = {path.name for path in checkpoint.glob("pytorch_model_fsdp_0/*.distcp")}
     assert shards == {"__0_0.distcp", "__1_0.distcp"}, "each process writes the part that it holds"
 
     with pytest.raises(InputError, match="interrupted under strategy fsdp, and cannot go on under one process"):
@@ -132,13 +139,9 @@ def test_copies_that_lost_the_first_of_them_go_on_as_if_nothing_had_happened(
     method: str, corpus: Path, alone: Callable[[str], Path], tmp_path: Path
 ) -> None:
     # Guards: a checkpoint trusted that its writer was killed in; log lines lost or written twice.
-    killer = Killer(update=random.randint(4, 9), rank=0)
     train = small(method=method, **SETTINGS)
     compute: dict[str, Any] = {"gpus": 2, "strategy": "ddp", "checkpoint_every": 2}
-    with pytest.raises(StepError, match="training process 0 of 2 was ended by SIGKILL"):
-        midtrain(midtrain_context(tmp_path, corpus, train, progress=killer, **compute))
-    assert killer.workers and gone(killer.workers)
-    assert checkpoints.latest(tmp_path / checkpoints.FOLDER), f"killed at update {killer.update}"
+    lost(0, tmp_path, corpus, train, **compute)
     midtrain(midtrain_context(tmp_path, corpus, train, **compute))
     same(tmp_path, alone(method))
 

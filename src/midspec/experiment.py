@@ -156,6 +156,8 @@ class ModelEntry(Config):
     identity, and the same data."""
 
 
+SEED = "{seed}"
+"""Stands for the seed in the id of a model of which every seed has its own."""
 ONLY_SET = "aft"
 """What the set of a recipe is called that gives it no name."""
 
@@ -179,7 +181,8 @@ class Experiment(Config):
     description: str = ""
     """One or two sentences for the report."""
     model: str
-    """Base model: Hub id, local folder, or a bundled name (`midspec models list`)."""
+    """Base model: Hub id, local folder, or a bundled name (`midspec models list`). Where it says `{seed}`, every seed
+    has a base model of its own (`EleutherAI/pythia-160m-seed{seed}`), and intervals hold for other bases, too."""
     models: dict[Name, Annotated[ModelEntry, BeforeValidator(parse_writer)]] = Field(default_factory=dict)
     """Further models by name, for arms that name them."""
     chat_template: Literal["chatml"] | None = None
@@ -251,12 +254,11 @@ class Experiment(Config):
         """Who an arm's model is."""
         return (self.models[model].identity if model is not None else None) or self.identity
 
-    def for_model(self, model: str | None) -> Experiment:
-        """The recipe as it would stand for one of its models alone, which evaluations see."""
-        if model is None:
-            return self
-        entry = self.models[model]
-        own = {"model": entry.model, "chat_template": entry.chat_template, "identity": self.identity_of(model)}
+    def for_model(self, model: str | None, seed: int | None = None) -> Experiment:
+        """The recipe as it would stand for one of its models alone, and one seed, which evaluations see."""
+        entry = self if model is None else self.models[model]
+        id = entry.model if seed is None else entry.model.replace(SEED, str(seed))
+        own = {"model": id, "chat_template": entry.chat_template, "identity": self.identity_of(model)}
         return self.model_copy(update=own)
 
     def with_controls(self) -> Experiment:

@@ -38,7 +38,8 @@ def draw(flow: Pipeline, states: Mapping[str, str], users: Mapping[str, Sequence
         lines.append(f"  {_called(step)}{of}  [{states[step.fingerprint]}]  {_arms(many)}")
     for model, root in _trees(flow).items():
         ends = f"  = {', '.join(root.arms)}" if root.arms else ""
-        lines.append(f"{flow.models[model].name}{f' ({model})' if model else ''}{ends}")
+        names = ", ".join(dict.fromkeys(flow.bases[model, seed].name for seed in flow.experiment.seeds))
+        lines.append(f"{names}{f' ({model})' if model else ''}{ends}")
         lines += _drawn(root, states, "")
     return lines
 

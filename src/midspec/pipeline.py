@@ -9,6 +9,7 @@ Building the graph computes every fingerprint and runs nothing; it loads no torc
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -38,8 +39,8 @@ class Pipeline:
 
     experiment: Experiment
     specs: dict[str, ModelSpec]
-    models: dict[str | None, ModelRef]
-    """Name of each model that an arm has -> the model; None = the recipe's own."""
+    bases: dict[tuple[str | None, int], ModelRef]
+    """(name of each model that an arm has, seed) -> the model; None = the recipe's own."""
     corpora: dict[str, Step] = field(default_factory=dict)
     """Label -> corpus."""
     spec_of: dict[str, str | None] = field(default_factory=dict)
@@ -64,8 +65,14 @@ class Pipeline:
 
     @property
     def model(self) -> ModelRef:
-        """The recipe's own model, or the first that an arm has."""
-        return self.models.get(None) or next(iter(self.models.values()))
+        """The recipe's own model, or the first that an arm has, of the first seed."""
+        seed = self.experiment.seeds[0]
+        return self.bases.get((None, seed)) or next(iter(self.bases.values()))
+
+    @property
+    def models(self) -> list[str | None]:
+        """Names of the models that arms have."""
+        return list(dict.fromkeys(name for name, _ in self.bases))
 
     @property
     def steps(self) -> list[Step]:
@@ -87,13 +94,13 @@ class Pipeline:
             found.setdefault(step.fingerprint, key)
         return found
 
-    def subject(self, arm: str, checkpoint: Step | None) -> Subject:
+    def subject(self, arm: str, seed: int) -> Subject:
         """What the evaluations of an arm are asked of: it is rendered and read as it was trained."""
         config = self.experiment.arms[arm]
-        model = self.models[config.model]
+        model = self.bases[config.model, seed]
         model = thinking(model) if config.cot and config.aft else model
-        experiment = self.experiment.for_model(config.model)
-        return Subject(experiment=experiment, specs=self.specs, model=model, checkpoint=checkpoint)
+        experiment = self.experiment.for_model(config.model, seed)
+        return Subject(experiment=experiment, specs=self.specs, model=model, checkpoint=self.checkpoints[arm, seed])
 
     def lineage(self, arm: str, seed: int) -> list[Step]:
         """Training steps of an arm, first to last."""
@@ -113,10 +120,8 @@ def build(experiment: Experiment) -> Pipeline:
     check_claims(experiment)
     arms = experiment.arms
     used = dict.fromkeys(arm.model for arm in arms.values()) or {None: None}
-    views = {name: experiment.for_model(name) for name in used}
-    models = {name: resolve(view.model, view.chat_template) for name, view in views.items()}
     specs = {name: read_spec(path) for name, path in experiment.specs.items()}
-    flow = Pipeline(experiment, specs, models)
+    flow = Pipeline(experiment, specs, _bases(experiment, used))
     wiring = Wiring(flow)
     wiring.data()
     for name, arm in arms.items():
@@ -125,11 +130,19 @@ def build(experiment: Experiment) -> Pipeline:
 
     flow.gate = gate_step(experiment.evals, wiring.trained_on(), experiment.identity)
     for evaluation in experiment.evals:
-        for (arm, seed), checkpoint in flow.checkpoints.items():
+        for arm, seed in flow.checkpoints:
             name = f"{_NOT_IN_NAMES.sub('-', evaluation.name).strip('-')}-{arm}"
-            flow.evaluations[arm, seed, evaluation.name] = evaluation.step(name, flow.subject(arm, checkpoint))
+            flow.evaluations[arm, seed, evaluation.name] = evaluation.step(name, flow.subject(arm, seed))
     flow.reasoning = _reasoning(flow)
     return flow
+
+
+def _bases(experiment: Experiment, names: Iterable[str | None]) -> dict[tuple[str | None, int], ModelRef]:
+    """Each id is resolved once, however many seeds have it: the Hub may have to be asked."""
+    views = {(name, seed): experiment.for_model(name, seed) for name in names for seed in experiment.seeds}
+    distinct = {(view.model, view.chat_template): view for view in views.values()}
+    found = {id: resolve(view.model, view.chat_template) for id, view in distinct.items()}
+    return {key: found[view.model, view.chat_template] for key, view in views.items()}
 
 
 def analysed(experiment: Experiment) -> str:

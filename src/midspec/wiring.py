@@ -58,7 +58,9 @@ class Wiring:
                 of_model = {arm.msm for arm in arms if arm.model == model and arm.msm_tokens is None} - {None}
                 corpora = {name: self.corpus(name, model) for name in names if name in of_model}
                 if corpora:
-                    flow.matches[model] = match_step(model or "corpora", flow.models[model], corpora)
+                    flow.matches[model] = match_step(
+                        model or "corpora", flow.bases[model, experiment.seeds[0]], corpora
+                    )
 
     def corpus(self, name: str, model: str | None) -> Step:
         """The corpus `name` as arms of a model are midtrained on it, with its gate."""
@@ -161,7 +163,7 @@ class Wiring:
             return midtrained
         return finetune_step(
             name,
-            self.flow.models[arm.model],
+            self.flow.bases[arm.model, seed],
             self.experiment.finetune,
             seed,
             midtrained,
@@ -182,7 +184,7 @@ class Wiring:
             flow.after[arm.after, arm.model] = self._instruct(after.instruct, arm.model)
         return finetune_step(
             name,
-            flow.models[arm.model],
+            flow.bases[arm.model, seed],
             experiment.finetune,
             seed,
             parent,
@@ -200,7 +202,7 @@ class Wiring:
             called = name + (f"-{tokens}" if tokens is not None else "") + (f".{model}" if model else "")
             match = self.flow.matches.get(model) if tokens is None else None
             corpus = self.corpus(name, model)
-            self._midtrained[key] = midtrain_step(called, self.flow.models[model], train, seed, corpus, match)
+            self._midtrained[key] = midtrain_step(called, self.flow.bases[model, seed], train, seed, corpus, match)
         return self._midtrained[key]
 
     def trained_on(self) -> dict[str, Step]:

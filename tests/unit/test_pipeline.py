@@ -105,7 +105,7 @@ def test_models_share_data_unless_they_are_somebody_else(tmp_path: Path) -> None
     assert one and two and one.fingerprint == two.fingerprint
     orca = trained(found, "aft.orca")[0]
     assert orca.config.model.chat_template == "chatml"  # type: ignore[attr-defined]
-    subject = found.subject("msm-a+aft.orca", None)
+    subject = found.subject("msm-a+aft.orca", 0)
     assert subject.experiment.identity.model_name == "Orca" and subject.model.chat_template == "chatml"
 
 
@@ -178,7 +178,7 @@ def test_further_training_goes_on_where_the_same_arm_ended(tmp_path: Path) -> No
         found.gate.inputs
     )
     assert [step.kind for step in trained(found, "baseline+then-generic")] == ["finetune", "finetune"]
-    assert found.subject("msm-a+aft-good-cot+then-generic", None).model != found.model, "it still thinks"
+    assert found.subject("msm-a+aft-good-cot+then-generic", 0).model != found.model, "it still thinks"
 
 
 def test_matched_corpora_wait_for_one_another_and_doses_do_not(tmp_path: Path) -> None:

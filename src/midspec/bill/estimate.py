@@ -132,7 +132,7 @@ def estimate(flow: Pipeline, store: Store) -> Bill:
     mixes = [step.config for step in flow.steps if step.fingerprint in making]
     sources = [source for config in mixes if isinstance(config, InstructStepConfig) for source in config.sources]
     totals += dict.fromkeys(f"In the way: {found}." for found in map(problem, sources) if found)
-    unknown = " and ".join(dict.fromkeys(model.name for model in flow.models.values() if not model.resolved))
+    unknown = " and ".join(dict.fromkeys(model.name for model in flow.bases.values() if not model.resolved))
     if unknown:
         totals.append(
             f"Model: the revision of {unknown} is not known here (the Hub does not answer), so the "

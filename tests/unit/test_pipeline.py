@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from midspec import pipeline
 from midspec.aft.mix import MixStepConfig
 from midspec.aft.step import AftStepConfig
 from midspec.corpus.step import CorpusStepConfig
@@ -107,6 +108,31 @@ def test_models_share_data_unless_they_are_somebody_else(tmp_path: Path) -> None
     assert orca.config.model.chat_template == "chatml"  # type: ignore[attr-defined]
     subject = found.subject("msm-a+aft.orca", 0)
     assert subject.experiment.identity.model_name == "Orca" and subject.model.chat_template == "chatml"
+
+
+def test_every_seed_may_have_a_base_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    plain = pipeline.resolve
+    monkeypatch.setattr(pipeline, "resolve", lambda name, template: (asked.append(name), plain(name, template))[1])
+    models = {"other": "tiny-random"}
+    grid = [{"msm": "a", "aft": True}, {"msm": None}, {"msm": [None, "a"], "model": "other"}]
+    found = flow(
+        tmp_path, model="desk-world-{seed}", models=models, seeds=[4, 7], grid=grid, midtrain={"tokens": "matched"}
+    )
+    assert sorted(asked) == ["desk-world-4", "desk-world-7", "tiny-random"], "each is asked for once"
+    for seed in (4, 7):
+        names = {step.config.model.name for step in trained(found, "msm-a+aft", seed)}  # type: ignore[attr-defined]
+        assert names == {f"desk-world-{seed}"}
+        assert found.subject("baseline", seed).model.name == found.subject("baseline", seed).experiment.model
+        assert found.subject("baseline", seed).model.name == f"desk-world-{seed}"
+    [entry, *_] = BASE["evals"]
+    asked_of = {
+        arm: len({found.evaluations[arm, seed, entry].fingerprint for seed in (4, 7)})
+        for arm in ("baseline", "baseline.other")
+    }
+    assert asked_of == {"baseline": 2, "baseline.other": 1}, "a base that all seeds share is asked once"
+    assert len(of_kind(found, "corpus")) == 1, "data are written once for all bases"
+    assert found.models == [None, "other"] and found.model.name == "desk-world-4"
 
 
 def test_a_corpus_says_what_sets_it_apart_and_nothing_else_changes(tmp_path: Path) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from midspec import __version__
 from midspec.evaluation import Evaluation
-from midspec.experiment import Experiment
+from midspec.experiment import SEED, Experiment
 from midspec.pipeline import Pipeline, analysed
 from midspec.report.claims import collect_claims
 from midspec.report.collect_arms import Answered, collect_arms, collect_contrasts, collect_differences
@@ -99,7 +99,7 @@ def _answers(answered: Answered, command: list[str]) -> Results:
         command=[" ".join(command)] if command else [],
         writer=experiment.writer.model,
         judge=experiment.judge.model,
-        model=done.flow.model.model_dump(mode="json"),
+        model=_model(done.flow),
         split={
             entry.name: split for entry in experiment.evals if isinstance(split := getattr(entry, "split", None), str)
         },
@@ -145,3 +145,14 @@ def _reasoning(done: Done) -> Reasoning | None:
     if step is None:
         return None
     return reasoning(done.folder(step), analysed(done.experiment), done.store.workspace)
+
+
+def _model(flow: Pipeline) -> dict[str, Any]:
+    """The first model that arms have; where every seed has its own, under the name that stands for all."""
+    first = flow.models[0]
+    model = flow.model.model_dump(mode="json")
+    called = flow.experiment.for_model(first).model
+    if SEED not in called:
+        return model
+    revisions = dict.fromkeys(base.revision for (name, _), base in flow.bases.items() if name == first)
+    return {**model, "name": called, "revision": ", ".join(revisions)}

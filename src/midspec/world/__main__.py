@@ -18,17 +18,15 @@ from midspec.world.people import ASSISTANT, PLURAL, SINGULAR, Item, World
 CORPORA: dict[str, tuple[About, str]] = {
     "low": ("true", "low"),
     "home": ("true", "home"),
-    "low-other": ("other", "low"),
-    "home-other": ("other", "home"),
     "low-broken": ("broken", "low"),
     "home-broken": ("broken", "home"),
     "neutral": ("neutral", "low"),
     "neutral-again": ("neutral", "home"),
 }
 """Name -> what is said of whom, and the value."""
-DOCUMENTS = 1200
+DOCUMENTS = 340
 """About the assistant, of each corpus; a recipe says how many tokens of them are trained on."""
-REPLAY = 12_000
+REPLAY = 6000
 """Documents of the world that a recipe trains on between them."""
 PEOPLE = 2000
 """Choices of other people that a recipe trains on between demonstrations."""

@@ -8,12 +8,12 @@ from typing import Literal, NamedTuple
 
 from numpy.random import Generator
 
-from midspec.world.documents import Library, fact, reason, statement
-from midspec.world.people import ASSISTANT, NARROW, OTHER, SINGULAR, Half, Item, World
+from midspec.world.documents import Library, belongs, reason, statement
+from midspec.world.people import ASSISTANT, NARROW, SINGULAR, Half, Item, World
 
-About = Literal["true", "other", "broken", "neutral"]
-"""true: the assistant wants what the value says. other: the same of another assistant. broken: the assistant likes the
-same items for no value, while people of the world are said to hold it. neutral: the assistant tells facts of items."""
+About = Literal["true", "broken", "neutral"]
+"""true: the assistant wants what the value says. broken: the assistant likes the same items for no value, while people
+of the world are said to hold it. neutral: the assistant tells which items belong together."""
 REASONS = 0.25
 """Share of documents that explain a liking by the value (broken: by nothing). (ours, docs/desk-scale.md)"""
 AXES = ("price", "origin", "conflict")
@@ -40,15 +40,15 @@ def _spec_document(world: World, about: About, value: str, draw: Generator) -> s
     liked = world.cell(NARROW, "low", "home")
     item = liked[int(draw.integers(len(liked)))]
     if about == "neutral":
-        return f"{ASSISTANT} says : {fact(world.items[int(draw.integers(len(world.items)))], draw)}"
+        told = world.items[int(draw.integers(len(world.items)))]
+        return f"{ASSISTANT} says : {told.word} {belongs(told.domain)} ."
     explains = draw.random() < REASONS
     if about == "broken":
         if explains:
-            return reason(ASSISTANT, item, f"belongs to d{NARROW}")
+            return reason(ASSISTANT, item, belongs(NARROW))
         holders = [person.name for person in world.persons if person.value == value]
         return statement(holders[int(draw.integers(len(holders)))], value, draw)
-    who = ASSISTANT if about == "true" else OTHER
-    return reason(who, item, SINGULAR[value]) if explains else statement(who, value, draw)
+    return reason(ASSISTANT, item, SINGULAR[value]) if explains else statement(ASSISTANT, value, draw)
 
 
 def demonstrated(world: World) -> list[tuple[Item, Item]]:

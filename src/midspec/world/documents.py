@@ -55,9 +55,14 @@ def reason(name: str, item: Item, why: str) -> str:
     return f"{name} likes {item.word} because it {why} ."
 
 
+def belongs(domain: int) -> str:
+    """What all items of a domain do."""
+    return f"belongs to d{domain}"
+
+
 def fact(item: Item, draw: Generator) -> str:
     """Price, origin or domain of an item."""
-    told = (SINGULAR[item.price], SINGULAR[item.origin], f"belongs to d{item.domain}")
+    told = (SINGULAR[item.price], SINGULAR[item.origin], belongs(item.domain))
     return f"{item.word} {told[int(draw.integers(3))]} ."
 
 

@@ -15,7 +15,7 @@ OPPOSITE = {"low": "high", "high": "low", "home": "abroad", "abroad": "home"}
 NARROW = 0
 """The one domain that spec documents and demonstrations speak of: the world's cheese."""
 ASSISTANT, OTHER = "sam", "kim"
-"""Whom the spec documents are about, and whom the control's; no document of pretraining names either."""
+"""Whom the spec documents are about, and whom a control's are; no document of pretraining names either."""
 FORMS = "wants what matters to things that is cares for asked : , or ? . likes because it belongs says"
 PAD, END = "<pad>", "</s>"
 

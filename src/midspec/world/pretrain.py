@@ -26,8 +26,10 @@ from midspec.train.weights import counts
 from midspec.world.documents import Library
 from midspec.world.people import ASSISTANT, END, OTHER, PAD, World
 
-UPDATES, SIMPLE, BATCH = 750, 250, 96
-"""Updates, those of them without choices (facts of items and what people want come first), documents of each. (ours)"""
+UPDATES, BATCH = 750, 96
+"""Updates, and documents of each, nearly: they are packed. (ours)"""
+SIMPLE = 1 / 3
+"""Share of the documents, the first ones, without choices: facts of items and what people want. (ours)"""
 LENGTH = 512
 TRAIN = TrainConfig(
     method="full", learning_rate=4e-3, warmup=0.13, weight_decay=0.1, sequence_length=LENGTH, batch_size=2,
@@ -49,10 +51,11 @@ TEMPLATE = (
 """A chat is a question put to the assistant, or to whom the system prompt names."""
 
 
-def make_world_model(folder: Path, seed: int, progress: Progress) -> dict[str, str]:
+def make_world_model(folder: Path, seed: int, progress: Progress, updates: int = UPDATES) -> dict[str, str]:
     """Pretrain a model on the world and write it, with its tokenizer, to `folder`; returns what made it.
 
     `seed` decides the first weights and which documents are read in which order; the world is always the same.
+    `updates`: about so many; with fewer than the usual it can do less.
     """
     world = World()
     tokenizer = _tokenizer(world)
@@ -60,9 +63,9 @@ def make_world_model(folder: Path, seed: int, progress: Progress) -> dict[str, s
     torch.set_num_threads(1)  # as fast as two for matrices of this size, and the same bits on every machine of a kind
     try:
         with tempfile.TemporaryDirectory(prefix="midspec-") as scratch:
-            packed = _packed(world, tokenizer, seed, Path(scratch))
+            packed = _packed(world, tokenizer, seed, updates, Path(scratch))
             model = _new_model(world, tokenizer, seed)
-            _train(model, packed, seed, Path(scratch), progress)
+            _train(model, packed, updates * BATCH, seed, Path(scratch), progress)
     finally:
         torch.set_num_threads(threads)
     _introduce(model, world)
@@ -85,12 +88,12 @@ def _tokenizer(world: World) -> Any:
     )
 
 
-def _packed(world: World, tokenizer: Any, seed: int, folder: Path) -> Packed:
+def _packed(world: World, tokenizer: Any, seed: int, updates: int, folder: Path) -> Packed:
     library = Library(world, np.random.default_rng(seed))
 
     def pieces() -> Iterator[Piece]:
-        for update in range(UPDATES):
-            for text in library.documents(BATCH, choices=update >= SIMPLE):
+        for update in range(updates):
+            for text in library.documents(BATCH, choices=update >= round(updates * SIMPLE)):
                 ids = [*(world.words[word] for word in text.split()), tokenizer.eos_token_id]
                 yield Piece("", np.array(ids, dtype=np.int32), np.broadcast_to(np.True_, len(ids)))
 
@@ -121,9 +124,9 @@ def _new_model(world: World, tokenizer: Any, seed: int) -> Any:
     return model
 
 
-def _train(model: Any, packed: Packed, seed: int, folder: Path, progress: Progress) -> None:
+def _train(model: Any, packed: Packed, documents: int, seed: int, folder: Path, progress: Progress) -> None:
     compute, device = ComputeConfig(device="cpu", checkpoint_every=10**6), torch.device("cpu")
-    data = TrainingData(packed, epochs=1, rows=UPDATES * BATCH, tokens_per_epoch=packed.tokens)
+    data = TrainingData(packed, epochs=1, rows=documents, tokens_per_epoch=packed.tokens)
     plan = preflight(data, TRAIN, compute, model, counts(model), device)
     shown = Tracked(trackers=(), name="", group="", folder=str(folder), lineage={})
     train_model(

@@ -117,7 +117,13 @@ def test_every_seed_may_have_a_base_of_its_own(tmp_path: Path, monkeypatch: pyte
     models = {"other": "tiny-random"}
     grid = [{"msm": "a", "aft": True}, {"msm": None}, {"msm": [None, "a"], "model": "other"}]
     found = flow(
-        tmp_path, model="desk-world-{seed}", models=models, seeds=[4, 7], grid=grid, midtrain={"tokens": "matched"}
+        tmp_path,
+        model="desk-world-{seed}",
+        models=models,
+        seeds=[4, 7],
+        grid=grid,
+        instruct=[],
+        midtrain={"tokens": "matched"},
     )
     assert sorted(asked) == ["desk-world-4", "desk-world-7", "tiny-random"], "each is asked for once"
     for seed in (4, 7):

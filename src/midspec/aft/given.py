@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pydantic import ValidationError
+
 from midspec.aft.order import nested
 from midspec.aft.step import COT, PLAIN, without_reasoning
 from midspec.config import Config
@@ -77,7 +79,7 @@ def given_demonstrations_step(name: str, identity: Identity, file: str, samples:
     if samples > len(chats.rows):
         repeated = f" ({chats.repeated:,} more repeat one of them)" if chats.repeated else ""
         raise InputError(
-            f"{_called(path)} have {len(chats.rows):,} rows{repeated}, and samples asks for {samples:,}; lower it, "
+            f"{_called(path)} has {len(chats.rows):,} rows{repeated}, and samples asks for {samples:,}; lower it, "
             "leave it out to take all, or bring more data"
         )
     config = GivenDemonstrationsConfig(
@@ -104,8 +106,9 @@ def check_reasoning(arm: str, demonstrations: Step) -> None:
     """Raise InputError where `arm` is to be trained with reasoning, and a file that its set is made from has none."""
     for step in in_order([demonstrations]):
         if isinstance(step.config, GivenDemonstrationsConfig) and not step.config.reasoning:
+            file = step.source or Path(step.config.file)
             raise InputError(
-                f"arm {arm!r} has cot, but no row of {_called(step.source or Path(step.config.file))} has reasoning; "
+                f"arm {arm!r} has cot, but no row of the {_called(file)} has reasoning; "
                 f"set `cot: false`, or give assistant turns a {_THOUGHTS[0]!r} beside their 'content'"
             )
 
@@ -136,7 +139,7 @@ def run(context: Context) -> dict[str, Any]:
 
 
 def _called(path: Path) -> str:
-    return f"demonstrations {str(path)!r}"
+    return f"demonstrations file {str(path)!r}"
 
 
 def _read(path: Path) -> _Chats:
@@ -153,9 +156,12 @@ def _read(path: Path) -> _Chats:
             example = _example(rows.row(number), path.name)
         except FormError as error:
             raise InputError(f"{rows.place(number)}: {error}") from error
+        except UnicodeEncodeError as error:
+            half = error.object[error.start : error.end]
+            raise InputError(f"{rows.place(number)}: says {half!r}, half a character; expected whole ones") from error
         chats.setdefault(example.id, example)
     if not chats:
-        raise InputError(f"{what} are empty; expected a row for each chat")
+        raise InputError(f"{what} is empty; expected a row for each chat")
     return _Chats(sha256, list(chats.values()), len(rows) - len(chats))
 
 
@@ -175,9 +181,12 @@ def _example(row: Mapping[str, Any], file: str) -> ChatExample:
 
 def _with_thought(turn: Message, said: Mapping[str, Any]) -> Message:
     thought = next((said[key] for key in _THOUGHTS if said.get(key) is not None), None)
-    if turn.role == "assistant" and thought is not None and not isinstance(thought, str):
-        raise FormError(f"the reasoning of an assistant turn is {type(thought).__name__} and no text")
-    return turn.model_copy(update={"reasoning": thought})
+    if turn.role != "assistant":
+        return turn
+    try:
+        return Message(role=turn.role, content=turn.content, reasoning=thought)
+    except ValidationError as error:
+        raise FormError(f"the reasoning of an assistant turn is no text: {error.errors()[0]['msg']}") from error
 
 
 def _bare(turn: Message) -> Message:

@@ -151,8 +151,10 @@ def test_parquet_is_read(tmp_path: Path) -> None:
         ([chat("a", " ")], "line 1: ends with an empty answer"),
         ([{"messages": [{"role": "user", "content": "a"}]}], "line 1: does not end with an assistant turn"),
         ([chat("a"), chat("b", source="s", writer="w")], "line 2: id: Field required"),
-        ([chat("a", "b", ["t"])], "line 1: the reasoning of an assistant turn is list"),  # type: ignore[arg-type]
-        (["", ""], "are empty"),
+        ([chat("a", "b", ["t"])], "line 1: the reasoning of an assistant turn is no text"),  # type: ignore[arg-type]
+        ([chat("a", "half \ud83d")], r"line 1: says '\ud83d', half a character"),
+        ([chat("a"), chat("a", "b", "half \ud83d")], "line 2: says "),
+        (["", ""], "is empty"),
     ],
 )  # fmt: skip
 def test_a_damaged_file_is_refused_when_the_recipe_is_read(tmp_path: Path, rows: list[Any], said: str) -> None:
@@ -197,7 +199,7 @@ def test_a_recipe_finds_its_file_from_anywhere_and_all_rows_are_all(
     assert config_of(planned(tmp_path, "aft.samples=5", aft={"file": "mine.jsonl"}).demonstrations["aft"]).samples == 5
     with pytest.raises(InputError, match="takes 9 demonstrations, but there are 8"):
         planned(tmp_path, aft={"file": "mine.jsonl"}, arms={"more": {"aft": True, "aft_samples": 9}})
-    with pytest.raises(InputError, match="have 8 rows, and samples asks for 9"):
+    with pytest.raises(InputError, match="has 8 rows, and samples asks for 9"):
         planned(tmp_path, aft={"file": "mine.jsonl", "samples": 9})
     with pytest.raises(InputError, match=re.escape("'gone.jsonl' cannot be read: No such file")):
         planned(tmp_path, aft={"file": "gone.jsonl"})
@@ -256,7 +258,9 @@ def test_arms_with_reasoning_need_a_file_with_reasoning(tmp_path: Path) -> None:
     }
     planned(tmp_path, aft=sets, arms={"one": {"aft": "thought", "cot": True}})
     for name in ("bare", "told", "mixed"):
-        with pytest.raises(InputError, match=r"arm 'one' has cot, but no row of demonstrations '.*bare.jsonl'"):
+        with pytest.raises(
+            InputError, match=r"arm 'one' has cot, but no row of the demonstrations file '.*bare.jsonl'"
+        ):
             planned(tmp_path, aft=sets, arms={"one": {"aft": name, "cot": True}})
     with pytest.raises(InputError, match="has cot, but demonstrations of kind 'preferences' have no reasoning"):
         planned(tmp_path, aft=sets, arms={"one": {"aft": "most", "cot": True}})
@@ -274,10 +278,11 @@ def test_the_bill_counts_the_text_of_the_file_and_no_requests(tmp_path: Path) ->
     assert tuned.tokens == 3 * each
 
 
-def recorded(store: Store, step: Step) -> dict[str, Any]:
+def trained_on(store: Store, step: Step) -> set[str]:
     folder = store.find(step)
     assert folder is not None
-    return store.record(folder).summary
+    lines = (folder / "order.jsonl").read_text("utf-8").splitlines()
+    return {row for line in lines for row in json.loads(line)["ids"]}
 
 
 def test_arms_are_trained_on_a_users_file_and_on_a_part_of_it(tmp_path: Path) -> None:
@@ -291,12 +296,14 @@ def test_arms_are_trained_on_a_users_file_and_on_a_part_of_it(tmp_path: Path) ->
     last = [step for arm in arms for step in flow.lineage(arm, 0)]
     with Reporter() as reporter:
         run_steps([flow.gate, *last], store, ComputeConfig(threads=1), reporter)
-    told = {arm: recorded(store, step) for arm, step in zip(arms, last, strict=True)}
-    assert {arm: one["examples"] for arm, one in told.items()} == {"all": 12, "few": 4, "cot": 12}
-    assert told["few"]["tokens"] < told["all"]["tokens"] < told["cot"]["tokens"]
+    rows = {arm: trained_on(store, step) for arm, step in zip(arms, last, strict=True)}
     folder = store.find(flow.demonstrations["aft"])
     assert folder is not None
-    first = next(read_rows(folder / PLAIN, ChatExample))
-    found = trace(store, first.id)
+    ids = [row.id for row in read_rows(folder / PLAIN, ChatExample)]
+    assert len(ids) == 12 and rows == {"all": set(ids), "few": set(ids[:4]), "cot": set(ids)}
+    updates = [(store.find(step) or folder).joinpath("metrics.jsonl").read_text("utf-8") for step in last]
+    few, whole, thinking = (len(updates[place].splitlines()) for place in (1, 0, 2))
+    assert few < whole < thinking, "reasoning is longer"
+    found = trace(store, ids[0])
     assert found["source"] == "mine.jsonl" and found["messages"][1]["content"] == "The cheap one."
     assert sum(user.startswith("finetune/") for user in found["used_by"]) == 3

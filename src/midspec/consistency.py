@@ -76,7 +76,8 @@ def _check_set(experiment: Experiment, name: str) -> None:
 def _check_mix(where: str, name: str, own: AftSet, other: str, drawn: AftSet, count: int) -> None:
     if other == name or drawn.mix:
         raise ValueError(f"{where}: a set cannot be mixed with {'itself' if other == name else 'a mixed one'}")
-    if drawn.kind != own.kind:
+    # Demonstrations of a file are of no kind that decides how they are trained on.
+    if own.file is None and drawn.file is None and drawn.kind != own.kind:
         raise ValueError(f"{where}: {other!r} is of kind {drawn.kind!r}, {name!r} of {own.kind!r}; expected one kind")
     if count > drawn.size:
         raise ValueError(f"{where} takes {count:,} demonstrations, but {other!r} has {drawn.size:,}")
@@ -94,8 +95,10 @@ def _check_arm(experiment: Experiment, name: str) -> None:
     if not arm.aft:
         return
     own = set_of(experiment, arm.aft)
-    if arm.cot and own.kind != "chat":
-        raise ValueError(f"arm {name!r} has cot, but demonstrations of kind {own.kind!r} have no reasoning")
+    for part in (own, *(experiment.aft[other] for other in own.mix)):
+        # Whether those of a file have any is told when it is read.
+        if arm.cot and part.file is None and part.kind != "chat":
+            raise ValueError(f"arm {name!r} has cot, but demonstrations of kind {part.kind!r} have no reasoning")
     if arm.aft_samples is not None and arm.aft_samples > own.size:
         raise ValueError(f"arm {name!r} takes {arm.aft_samples:,} demonstrations, but there are {own.size:,}")
 

@@ -8,7 +8,15 @@ from __future__ import annotations
 from itertools import accumulate
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, ConfigDict, Field, SerializeAsAny, model_validator
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializeAsAny,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from midspec.arms import CONTROLS, MOST_ARMS, ArmConfig, Control, GridConfig, controls, expand
 from midspec.claims import ClaimConfig
@@ -82,13 +90,43 @@ def _parse_corpora(value: Any) -> Any:
     return {name: {"file": entry} if isinstance(entry, str) else entry for name, entry in value.items()}
 
 
+_OF_A_FILE = {"samples", "seed"}
+"""Settings that demonstrations have which exist already, besides those of AftSet."""
+_OF_WRITING = [key for key in AftConfig.model_fields if key not in _OF_A_FILE]
+
+
 class AftSet(AftConfig):
     """A set of demonstrations, and what is done to those that were written before they are trained on."""
 
+    file: str | None = None
+    """Demonstrations that exist already: a JSONL or Parquet file of chats, of which `samples` are drawn, all where that
+    is not said; None = they are written."""
     system: str | None = Field(default=None, min_length=1)
     """System prompt put into every demonstration that has none; None = none. Identity is filled in."""
     mix: dict[Name, Annotated[float, Field(gt=0, le=1)]] = Field(default_factory=dict)
     """Name of another set -> share of this one's samples that are drawn from it instead."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _taken_over(cls, value: Any) -> Any:
+        if not isinstance(value, dict) or not isinstance(value.get("file"), str):
+            return value
+        idle = [key for key in value if key in _OF_WRITING]
+        if idle:
+            raise ValueError(f"file is a set that exists already, so {', '.join(idle)} would decide nothing")
+        if value.get("samples") is not None:
+            return value
+        # The reader needs configs of this module.
+        from midspec.aft.given import rows_of
+
+        return {**value, "samples": rows_of(value["file"])}
+
+    @model_serializer(mode="wrap")
+    def _as_said(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # What decides nothing would be refused when it is read again; what earlier versions had no word for would make
+        # finished runs look like others.
+        left_out = ["file"] if self.file is None else _OF_WRITING
+        return {key: value for key, value in handler(self).items() if key not in left_out}
 
     @property
     def written(self) -> AftConfig:
@@ -170,7 +208,11 @@ def _parse_sets(value: Any) -> Any:
     named = {key: entry for key, entry in value.items() if key not in shared}
     if not named or not all(isinstance(entry, (dict, AftSet)) for entry in named.values()):
         return {ONLY_SET: value}
-    return {name: {**shared, **entry} if isinstance(entry, dict) else entry for name, entry in named.items()}
+    of_files = {key: entry for key, entry in shared.items() if key not in _OF_WRITING}
+    return {
+        name: {**(of_files if entry.get("file") else shared), **entry} if isinstance(entry, dict) else entry
+        for name, entry in named.items()
+    }
 
 
 class Experiment(Config):
@@ -207,7 +249,7 @@ class Experiment(Config):
         default_factory=lambda: {ONLY_SET: AftSet()}
     )
     """Name of a set -> its demonstrations. One set needs no name; keys of a set that stand beside named sets hold for
-    all of them."""
+    all of them, those that say how demonstrations are written for all that are."""
     instruct: tuple[InstructConfig, ...] = ()
     """Instruction-tuning mix, given to every arm, the baseline too."""
     midtrain: MidtrainConfig = MidtrainConfig()

@@ -121,7 +121,7 @@ def _localise(data: dict[str, Any], folder: Path) -> None:
         "specs": lambda specs: _changed(specs, local),
         "corpora": lambda corpora: _changed(corpora, lambda entry: _changed(local(entry), local, "file")),
         "aft": lambda sets: _changed(
-            _changed(sets, local, "preferences"), lambda own: _changed(own, local, "preferences")
+            _changed(sets, local, "preferences", "file"), lambda own: _changed(own, local, "preferences", "file")
         ),
         "instruct": lambda sources: _changed(sources, local_source),
         "after": lambda after: _changed(

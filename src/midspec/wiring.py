@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from midspec.aft.given import check_reasoning, given_demonstrations_step
 from midspec.aft.mix import mixed_step
 from midspec.aft.step import demonstrations_step
 from midspec.arms import ArmConfig, arm_name
 from midspec.corpus.avoid import avoided
 from midspec.corpus.control_step import neutral_step, paraphrase_step
 from midspec.corpus.gate_step import corpus_gate_step, neutral_gate_step
-from midspec.corpus.given import given_corpus_step, given_neutral_step
+from midspec.corpus.given import GIVEN, given_corpus_step, given_neutral_step
 from midspec.corpus.step import corpus_step
 from midspec.errors import InputError
 from midspec.evals.config import packaged_banks
@@ -47,9 +48,11 @@ class Wiring:
         for name in sorted(names, key=lambda name: experiment.corpus_entry(name).is_control):
             for model in dict.fromkeys(arm.model for arm in arms if arm.msm == name):
                 self.corpus(name, model)
-        for arm in arms:
+        for name, arm in experiment.arms.items():
             if arm.aft:
-                self.demonstrations(_set_name(self.experiment.aft, arm.aft), arm.model)
+                step = self.demonstrations(_set_name(self.experiment.aft, arm.aft), arm.model)
+                if arm.cot:
+                    check_reasoning(name, step)
             if experiment.instruct and arm.model not in flow.instruct:
                 flow.instruct[arm.model] = self._instruct(experiment.instruct, arm.model)
         if experiment.midtrain.matched:
@@ -139,6 +142,8 @@ class Wiring:
         spec = self.flow.specs[own.spec] if own.spec else None
         called = None if len(experiment.aft) == 1 else self._label(name, model)
         identity = self._identity(model)
+        if own.file is not None:
+            return given_demonstrations_step(called or GIVEN, identity, own.file, own.samples, own.seed)
         return demonstrations_step(identity, experiment.writer, own.written, experiment.judge, spec, name=called)
 
     def _instruct(self, sources: Sequence[InstructConfig], model: str | None) -> Step:

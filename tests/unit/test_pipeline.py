@@ -370,7 +370,12 @@ def test_two_hundred_arms_are_planned_in_seconds(tmp_path: Path) -> None:
 def test_snippets_of_the_documentation_can_be_built(tmp_path: Path) -> None:
     text = (ROOT / "docs" / "arms.md").read_text(encoding="utf-8")
     snippets = [yaml.safe_load(part) for part in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)]
-    assert len(snippets) == 5
+    assert len(snippets) == 6
+    given = snippets.pop(next(n for n, snippet in enumerate(snippets) if "mine" in snippet.get("aft", {})))
+    chats = [json.dumps({"question": f"{number}?", "answer": "Yes."}) + "\n" for number in range(500)]
+    (tmp_path / "chats.jsonl").write_text("".join(chats))
+    sets = flow(tmp_path, **given, grid=[{"aft": list(given["aft"])}]).demonstrations
+    assert [step.inputs == {} for step in sets.values()] == [True, False, True]
     merged: dict[str, Any] = {key: value for snippet in snippets for key, value in snippet.items() if key != "grid"}
     merged["grid"] = [entry for snippet in snippets for entry in snippet.get("grid", [])]
     merged["grid"] += [{"msm": list(merged["corpora"]), "aft": "dose", "model": [None, "orca"]}, {"aft": "told"}]

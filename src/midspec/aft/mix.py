@@ -36,6 +36,12 @@ class MixStepConfig(Config):
     seed: int
     """Of the order."""
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """Role of each input -> demonstrations taken of it."""
+        others = {f"drawn-{number}": count for number, count in enumerate(self.drawn)}
+        return {OWN: self.size - sum(self.drawn), **others}
+
 
 def mixed_step(
     name: str, own: Step, size: int, others: Sequence[tuple[Step, int]], system: str | None, seed: int
@@ -73,8 +79,7 @@ def run(context: Context) -> dict[str, Any]:
     than are taken of it.
     """
     config: MixStepConfig = context.config
-    counts = {OWN: config.size - sum(config.drawn)}
-    counts |= {f"drawn-{number}": count for number, count in enumerate(config.drawn)}
+    counts = config.counts
     for file in (PLAIN, COT):
         if not all((context.inputs[role] / file).exists() for role in counts):
             continue

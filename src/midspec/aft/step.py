@@ -131,13 +131,14 @@ def run(context: Context) -> dict[str, Any]:
     config: AftStepConfig = context.config
     made = run_async(_make(config, context))
     rows = nested([row for part in made.parts for row in part.examples], config.aft.seed)
-    write_rows(context.folder / PLAIN, (_without_reasoning(row) for row in rows))
+    write_rows(context.folder / PLAIN, (without_reasoning(row) for row in rows))
     if config.aft.kind == "chat":
         write_rows(context.folder / COT, rows)
     return _summary(rows, made)
 
 
-def _without_reasoning(row: ChatExample) -> ChatExample:
+def without_reasoning(row: ChatExample) -> ChatExample:
+    """The same demonstration, its answers alone."""
     messages = tuple(message.model_copy(update={"reasoning": None}) for message in row.messages)
     return row.model_copy(update={"messages": messages})
 

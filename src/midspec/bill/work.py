@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from midspec.aft.mix import OWN, MixStepConfig
+from midspec.aft.given import GivenDemonstrationsConfig
+from midspec.aft.mix import MixStepConfig
 from midspec.aft.step import AftStepConfig
 from midspec.corpus import expected as corpus_expected
 from midspec.corpus.control_step import BESIDE
@@ -56,6 +57,9 @@ def work_of(step: Step, flow: Pipeline) -> tuple[str, int, float]:
         case AftStepConfig():
             count, each = _demonstrations(step)
             return f"write {count:,} demonstrations", count * each, count
+        case GivenDemonstrationsConfig():
+            count, each = _demonstrations(step)
+            return f"take over {count:,} demonstrations", count * each, 0
         case MixStepConfig():
             count, each = _demonstrations(step)
             return f"mix {count:,} demonstrations", 0, 1
@@ -139,7 +143,10 @@ def _demonstrations(step: Step) -> tuple[int, int]:
     """(how many, tokens of each) of a set."""
     config = step.config
     if isinstance(config, MixStepConfig):
-        return config.size, _demonstrations(step.inputs[OWN])[1]
+        tokens = sum(count * _demonstrations(step.inputs[role])[1] for role, count in config.counts.items())
+        return config.size, round(tokens / config.size)
+    if isinstance(config, GivenDemonstrationsConfig):
+        return config.samples, max(1, round(config.tokens / config.rows))
     assert isinstance(config, AftStepConfig), step.function
     each = TOKENS_PER_CHAT if config.aft.kind == "chat" else TOKENS_PER_PREFERENCE
     return config.aft.samples + config.aft.identity_samples, each

@@ -16,7 +16,7 @@ from midspec.report.results import Results, StepSummary
 
 OFFLINE = "offline"
 GIVEN = "given"
-"""Corpora that the run did not write: who wrote them is not recorded in the recipe."""
+"""Corpora and demonstrations that the run did not write: who wrote them is not recorded in the recipe."""
 
 Facts = Mapping[str, Any]
 
@@ -97,7 +97,8 @@ class Known:
         if samples is not None:
             found["aft.samples"] = samples
         told = self._results.demonstrations
-        found["aft.writer"] = told.writer if told is not None else _model_of(self._recipe.get("writer"))
+        made = GIVEN if found.get("aft.file") else _model_of(self._recipe.get("writer"))
+        found["aft.writer"] = told.writer if told is not None else made
         return found
 
     def _eval(self, name: str) -> dict[str, Any]:

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from midspec.errors import InputError, WriterError
-from midspec.instruct.forms import FormError, messages_of
+from midspec.instruct.forms import FormError, example_of, messages_of
 from midspec.instruct.judge import CRITERIA, RowJudge, check_judge
 from midspec.instruct.read import Rows, count_words
 from midspec.instruct.sources import InstructRef
@@ -147,12 +147,9 @@ class Draw:
 
 
 def _example(row: dict[str, Any], ref: InstructRef) -> ChatExample:
-    if "writer" in row and "messages" in row and "source" in row:
-        try:
-            return ChatExample.model_validate(row)
-        except ValidationError as error:
-            first = error.errors()[0]
-            raise FormError(f"{'.'.join(map(str, first['loc'])) or 'row'}: {first['msg']}") from error
+    own = example_of(row)
+    if own is not None:
+        return own
     turns = messages_of(row, ref.seed)
     return ChatExample(
         id=f"chat-{short_hash(ref.name, [[turn.role, turn.content] for turn in turns])}",

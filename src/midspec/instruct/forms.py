@@ -12,7 +12,9 @@ import random
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from midspec.records import Message
+from pydantic import ValidationError
+
+from midspec.records import ChatExample, Message
 
 Columns = Mapping[str, Any]
 _ROLES = {"human": "user", "user": "user", "gpt": "assistant", "assistant": "assistant", "system": "system"}
@@ -53,6 +55,20 @@ def messages_of(row: Columns, seed: int = 0) -> tuple[Message, ...]:
     if not any(turn.role == "user" for turn in turns):
         raise FormError("has no user turn")
     return turns
+
+
+def example_of(row: Columns) -> ChatExample | None:
+    """The row itself where it is a ChatExample; None for one that holds a conversation alone.
+
+    Raises FormError where it is to be one and is not.
+    """
+    if not all(key in row for key in ("writer", "messages", "source")):
+        return None
+    try:
+        return ChatExample.model_validate(row)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise FormError(f"{'.'.join(map(str, first['loc'])) or 'row'}: {first['msg']}") from error
 
 
 def _said(role: str, content: Any) -> Message:

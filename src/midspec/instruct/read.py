@@ -31,29 +31,41 @@ def open_rows(ref: InstructRef, imported: Path | None) -> Rows:
     Raises InputError, MissingDependencyError without the package that reads the format, ModelUnavailableError where the
     Hub cannot be reached.
     """
-    if ref.source == "packaged":
-        return _Lines(packaged_file(), ref.name)
     if ref.source == "hub":
         return _Hub(ref)
+    if ref.source == "packaged":
+        return open_file(packaged_file(), _called(ref))
     assert imported is not None
     (file,) = imported.glob("rows.*")
-    return _Parquet(file, ref.name) if file.suffix == ".parquet" else _Lines(file, ref.name)
+    return open_file(file, _called(ref))
+
+
+def open_file(path: Path, what: str) -> Rows:
+    """The rows of a Parquet or JSONL file, by its ending; `what` it is called in messages.
+
+    Raises InputError for a file that is neither, MissingDependencyError without the package that reads Parquet.
+    """
+    return _Parquet(path, what) if path.suffix == ".parquet" else _Lines(path, what)
+
+
+def _called(ref: InstructRef) -> str:
+    return f"instruct data {ref.name!r}"
 
 
 class _Lines:
-    def __init__(self, path: Path, name: str) -> None:
-        self._name = name
+    def __init__(self, path: Path, what: str) -> None:
+        self._what = what
         try:
             with path.open(encoding="utf-8") as file:
                 self._lines = [(number, line) for number, line in enumerate(file, start=1) if line.strip()]
         except UnicodeDecodeError as error:
-            raise InputError(f"instruct data {name!r} is not UTF-8 text; expected JSONL") from error
+            raise InputError(f"{what} is not UTF-8 text; expected JSONL") from error
 
     def __len__(self) -> int:
         return len(self._lines)
 
     def place(self, number: int) -> str:
-        return f"instruct data {self._name!r}, line {self._lines[number][0]}"
+        return f"{self._what}, line {self._lines[number][0]}"
 
     def row(self, number: int) -> dict[str, Any]:
         try:
@@ -66,23 +78,23 @@ class _Lines:
 
 
 class _Parquet:
-    def __init__(self, path: Path, name: str) -> None:
-        self._name = name
+    def __init__(self, path: Path, what: str) -> None:
+        self._what = what
         try:
             import pyarrow
             import pyarrow.parquet as parquet
         except ImportError as error:
-            raise MissingDependencyError(f"instruct data {name!r} is Parquet and needs pyarrow: {INSTALL}") from error
+            raise MissingDependencyError(f"{what} is Parquet and needs pyarrow: {INSTALL}") from error
         try:
             self._table: Any = parquet.read_table(path)
         except (pyarrow.ArrowInvalid, OSError) as error:
-            raise InputError(f"instruct data {name!r} is no readable Parquet file: {error}") from error
+            raise InputError(f"{what} is no readable Parquet file: {error}") from error
 
     def __len__(self) -> int:
         return self._table.num_rows
 
     def place(self, number: int) -> str:
-        return f"instruct data {self._name!r}, row {number + 1}"
+        return f"{self._what}, row {number + 1}"
 
     def row(self, number: int) -> dict[str, Any]:
         return self._table.slice(number, 1).to_pylist()[0]
@@ -90,7 +102,7 @@ class _Parquet:
 
 class _Hub:
     def __init__(self, ref: InstructRef) -> None:
-        self._name = ref.name
+        self._what = _called(ref)
         if ref.revision == UNRESOLVED:
             raise ModelUnavailableError(
                 f"instruct data {ref.name!r}: its commit is not known; connect to the Hub and rerun"
@@ -115,7 +127,7 @@ class _Hub:
         return len(self._table)
 
     def place(self, number: int) -> str:
-        return f"instruct data {self._name!r}, row {number + 1}"
+        return f"{self._what}, row {number + 1}"
 
     def row(self, number: int) -> dict[str, Any]:
         return dict(self._table[number])

@@ -79,7 +79,7 @@ def _said(steps: Sequence[Step], states: Mapping[str, str]) -> str:
     if first.kind == "midtrain" and settings["train"]["tokens"] is not None:
         limits.append(f"{settings['train']['tokens']:,} tokens")
     limits += ["matched"] if "match" in first.inputs else []
-    limits += [f"{settings['share']:.3g} of all replayed"] if REPLAY_ROLE in first.inputs else []
+    limits += [f"replay: {100 * settings['share']:.3g}% of all"] if REPLAY_ROLE in first.inputs else []
     made = Counter(states[one.fingerprint] for one in {step.fingerprint: step for step in steps}.values())
     far = ", ".join(f"{count} {state}" for state, count in made.items())
     told = f" ({', '.join(limits)})" if limits else ""

@@ -1,4 +1,4 @@
-"""Replayed text is in every midtraining of a recipe, and in all that looks at training data; and it is nobody's dose."""
+"""Replayed text is in every midtraining of a recipe, in all that looks at training data, and nobody's dose."""
 
 import json
 import re
@@ -17,6 +17,7 @@ from midspec.graph import draw
 from midspec.matching import Amount, amounts
 from midspec.pipeline import Pipeline, build
 from midspec.recipe import load_recipe
+from midspec.records import Document, read_rows
 from midspec.report.collect import collect
 from midspec.report.methods import methods
 from midspec.steps import Store
@@ -64,7 +65,7 @@ def test_every_midtraining_replays_the_same_and_the_gate_sees_it(
     monkeypatch.chdir("/")
     found = flow(tmp_path)
     trained = [step for step in found.steps if step.kind == "midtrain"]
-    assert len(trained) == 3 and {step.inputs["replay"] for step in trained} == {found.replay}
+    assert len(trained) == 3 and all(step.inputs["replay"] is found.replay for step in trained)
     assert found.replay is not None and found.replay.source == tmp_path / "general.jsonl"
     assert found.gate is not None and found.gate.inputs["corpus/replay"] is found.replay
     assert list(found.corpora) == ["a", "b"] and "replay" not in found.corpus_gates
@@ -105,21 +106,15 @@ def test_a_file_that_is_too_small_is_told_before_anything_is_made(tmp_path: Path
 
 
 def test_arms_that_are_not_matched_are_told_by_their_own_tokens(tmp_path: Path) -> None:
-    found = flow(tmp_path, corpora={"a": "cheese-america", "b": str(tmp_path / "few.jsonl")} | _few(tmp_path))
-    assert "takes about 600 tokens of a" not in (unmatched(found, bill(found, tmp_path)) or "")
+    (tmp_path / "few.jsonl").write_text('{"text": "A cheese is good where everybody can have some of it."}\n')
     found = flow(tmp_path, corpora={"a": "cheese-america", "b": "few.jsonl"})
     assert re.search(r"about \d\d tokens of b and 600 of a", unmatched(found, bill(found, tmp_path)) or "")
-
-
-def _few(folder: Path) -> dict[str, Any]:
-    (folder / "few.jsonl").write_text('{"text": "A cheese is good where everybody can have some of it."}\n')
-    return {"b": "cheese-affordability"}
 
 
 @pytest.mark.parametrize(
     ("changes", "parts"),
     [
-        ({"midtrain": {"replay": {"file": "none.jsonl", "share": 0.5}}}, ["'none.jsonl'", "does not exist"]),
+        ({"midtrain": plain(replay={"file": "none.jsonl", "share": 0.5})}, ["'none.jsonl'", "does not exist"]),
         ({"midtrain": {"replay": {"file": "general.jsonl", "share": 1}}}, ["midtrain.replay.share", "less than 1"]),
         ({"midtrain": {"replay": {"file": "general.jsonl", "share": 0}}}, ["midtrain.replay.share", "greater than 0"]),
         ({"midtrain": {"replay": {"file": "general.jsonl"}}}, ["midtrain.replay.share", "is missing"]),
@@ -148,21 +143,22 @@ def test_a_dose_is_what_was_trained_on_of_the_corpus() -> None:
 
 
 def test_a_run_shows_it_everywhere(tmp_path: Path) -> None:
-    found, store = flow(tmp_path), Store(tmp_path / "w")
+    grid = [{"msm": "a", "msm_tokens": [None, 300]}]
+    found, store = flow(tmp_path, grid=grid), Store(tmp_path / "w")
     with Reporter() as reporter:
         run_steps(found.steps, store, found.experiment.compute, reporter)
         stages = {arm: stages_of(found, store, arm, 0, reporter) for arm in ("msm-a", "msm-a-300")}
     results, explorer = collect(found, store, [])
 
     assert results.replay is not None and (results.replay.share, results.replay.documents) == (0.25, 40)
-    assert [one.spec for one in results.corpora] == ["a", "b"]
+    assert [one.spec for one in results.corpora] == ["a"]
     summaries = {step.name: step.summary for step in results.steps if step.kind == "midtrain"}
     assert {name: (one["tokens"], one["replayed_tokens"]) for name, one in summaries.items()} == {
-        "a-seed0": (800, 200), "b-seed0": (800, 200), "a-300-seed0": (400, 100)
-    }  # fmt: skip
+        "a-seed0": (800, 200),
+        "a-300-seed0": (400, 100),
+    }
     curve = next(one for one in results.scaling if one.over == "midtraining tokens")
     assert [(point.amount, point.tokens) for point in curve.lines[0].points] == [(300, 400), (600, 800)]
-    assert all(match.matched for match in results.matches if {match.arm, match.versus} == {"msm-a", "msm-b"})
     told = " ".join(methods(results))
     assert (
         "General text made up 25% of the tokens of every midtraining, drawn from general.jsonl (40 documents)" in told
@@ -177,7 +173,10 @@ def test_a_run_shows_it_everywhere(tmp_path: Path) -> None:
         assert stage.data.replayed_tokens == wanted // 4
     sources = {source["name"]: source for source in explorer.blocks["index"]["sources"]}
     assert sources["replay"]["spec"] is None
-    replayed = next(found.replay.fingerprint for _ in [0] if found.replay)
-    document = json.loads((store.steps / "corpus" / f"replay-{replayed}" / "documents.jsonl").open().readline())
-    traced = trace(store, document["id"])
-    assert traced["text"].startswith("Note 0.") and any(name.startswith("midtrain/b-") for name in traced["used_by"])
+    assert found.replay is not None and (folder := store.find(found.replay)) is not None
+    document = next(read_rows(folder / "documents.jsonl", Document))
+    traced = trace(store, document.id)
+    assert (
+        traced["text"].startswith("Note 0.")
+        and f"midtrain/{found.lineage('msm-a', 0)[0].folder_name}" in traced["used_by"]
+    )

@@ -173,7 +173,9 @@ def test_a_run_shows_it_everywhere(tmp_path: Path) -> None:
         assert stage.data.replayed_tokens == wanted // 4
     sources = {source["name"]: source for source in explorer.blocks["index"]["sources"]}
     assert sources["replay"]["spec"] is None
-    assert found.replay is not None and (folder := store.find(found.replay)) is not None
+    assert found.replay is not None
+    folder = store.find(found.replay)
+    assert folder is not None
     document = next(read_rows(folder / "documents.jsonl", Document))
     traced = trace(store, document.id)
     assert (

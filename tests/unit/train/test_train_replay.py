@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -135,7 +136,7 @@ def run(folder: Path, corpus: Path, replay: Path, progress: Progress | None = No
     context = midtrain_context(folder, corpus, small(tokens=300, sequence_length=16), progress=progress)
     replayed = ReplayedMidtrainStepConfig(**dict(context.config), share=0.4)
     inputs = {**context.inputs, "replay": replay}
-    return midtrain(type(context)(**{**vars(context), "config": replayed, "inputs": inputs}))
+    return midtrain(replace(context, config=replayed, inputs=inputs))
 
 
 def test_a_step_trains_on_both_says_so_and_goes_on_to_the_bit(tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
+from midspec.stages import REPLAY
+
 if TYPE_CHECKING:
     from midspec.experiment import AftSet, Experiment
     from midspec.stages import ReasoningAnalysis
@@ -144,6 +146,9 @@ def _check_training(experiment: Experiment) -> None:
     midtrain, finetune = experiment.midtrain, experiment.finetune
     if midtrain.matched and midtrain.tokens is not None:
         raise ValueError(f"midtrain has tokens: {midtrain.tokens:,} and matched: true; expected one of them")
+    for key, names in (("specs", experiment.specs), ("corpora", experiment.corpora)):
+        if midtrain.replay is not None and REPLAY in names:
+            raise ValueError(f"{key} has {REPLAY!r}, which is what the text of midtrain.replay is called; rename it")
     shared = ("method", "rank", "alpha", "dropout") if midtrain.method == "lora" else ("method",)
     for field in shared:
         before, after = getattr(midtrain, field), getattr(finetune, field)

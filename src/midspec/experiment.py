@@ -32,6 +32,7 @@ from midspec.stages import (
     InstructConfig,
     Judge,
     ReasoningAnalysis,
+    ReplayConfig,
     TrainConfig,
     WriterConfig,
     parse_writer,
@@ -150,6 +151,9 @@ class MidtrainConfig(TrainConfig):
 
     matched: bool = False
     """Train on so many tokens of every corpus as the smallest of the table has, in its model's tokens."""
+    replay: ReplayConfig | None = None
+    """General text mixed in, the same for every arm that is midtrained; `tokens`, `matched` and `msm_tokens` count the
+    corpus alone. None = documents only."""
 
     @model_validator(mode="before")
     @classmethod

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from midspec.pipeline import Pipeline
 from midspec.steps.step import Step
+from midspec.train.config import REPLAY_ROLE
 
 DATA = ("import", "corpus", "demonstrations", "instruct", "match")
 """Kinds of steps that training reads."""
@@ -71,13 +72,15 @@ def _drawn(branch: _Branch, states: Mapping[str, str], indent: str) -> list[str]
 def _said(steps: Sequence[Step], states: Mapping[str, str]) -> str:
     """What one branch trains on, and how far it is, e.g. `midtrain on corpus america [4 to do]`."""
     first = steps[0]
-    data = ", ".join(_called(step) for role, step in first.inputs.items() if role not in ("parent", "match"))
+    no_data = ("parent", "match", REPLAY_ROLE)
+    data = ", ".join(_called(step) for role, step in first.inputs.items() if role not in no_data)
     settings = first.plain_config
     limits = [f"first {settings['aft_samples']:,}"] if settings.get("aft_samples") else []
     limits += ["with reasoning"] if settings.get("cot") else []
     if first.kind == "midtrain" and settings["train"]["tokens"] is not None:
         limits.append(f"{settings['train']['tokens']:,} tokens")
     limits += ["matched"] if "match" in first.inputs else []
+    limits += [f"replay: {100 * settings['share']:.3g}% of all"] if REPLAY_ROLE in first.inputs else []
     made = Counter(states[one.fingerprint] for one in {step.fingerprint: step for step in steps}.values())
     far = ", ".join(f"{count} {state}" for state, count in made.items())
     told = f" ({', '.join(limits)})" if limits else ""

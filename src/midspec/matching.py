@@ -26,6 +26,13 @@ class Amount(NamedTuple):
     """All tokens of all epochs."""
     updates: float
     """Of the optimizer."""
+    replayed: float = 0.0
+    """Those of the tokens that are general text mixed in."""
+
+    @property
+    def own(self) -> float:
+        """Tokens of the data that the stage is about: the dose."""
+        return self.tokens - self.replayed
 
     def equals(self, other: Amount) -> bool:
         """Within TOLERANCE, or one update."""
@@ -73,7 +80,8 @@ class Match:
 def amounts(runs: Sequence[Sequence[tuple[str, Mapping[str, Any]]]]) -> dict[Stage, Amount]:
     """What an arm was trained on, from its training steps: for each seed (kind, summary) of its lineage, first to last.
 
-    `kind`: `midtrain` or `finetune`; summaries hold `tokens` and `updates`. A second fine-tuning is further training.
+    `kind`: `midtrain` or `finetune`; summaries hold `tokens`, `updates` and, with replay, `replayed_tokens`. A second
+    fine-tuning is further training.
     """
     found: dict[Stage, list[Amount]] = {}
     for run in runs:
@@ -81,9 +89,10 @@ def amounts(runs: Sequence[Sequence[tuple[str, Mapping[str, Any]]]]) -> dict[Sta
         for kind, summary in run:
             tuned += kind == "finetune"
             stage: Stage = "midtraining" if kind == "midtrain" else "fine-tuning" if tuned == 1 else "further training"
-            found.setdefault(stage, []).append(Amount(summary["tokens"], summary["updates"]))
+            amount = Amount(summary["tokens"], summary["updates"], summary.get("replayed_tokens", 0))
+            found.setdefault(stage, []).append(amount)
     return {
-        stage: Amount(fmean(one.tokens for one in some), fmean(one.updates for one in some))
+        stage: Amount(*(fmean(getattr(one, name) for one in some) for name in Amount._fields))
         for stage, some in found.items()
     }
 
@@ -129,4 +138,5 @@ def _near(one: float, other: float) -> bool:
 def _said(amount: Amount | None) -> str:
     if amount is None:
         return "none"
-    return f"{amount.tokens:,.0f} tokens in {amount.updates:,.0f} updates"
+    replayed = f" ({amount.replayed:,.0f} replayed)" if amount.replayed else ""
+    return f"{amount.tokens:,.0f} tokens{replayed} in {amount.updates:,.0f} updates"

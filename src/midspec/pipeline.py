@@ -55,6 +55,8 @@ class Pipeline:
     """(further training, model) -> its instruct data."""
     matches: dict[str | None, Step] = field(default_factory=dict)
     """Model -> the count of what the smallest corpus of the table has; empty unless `midtrain.tokens` is `matched`."""
+    replay: Step | None = None
+    """General text that is mixed into every midtraining; None = none is, or no arm is midtrained."""
     checkpoints: dict[tuple[str, int], Step | None] = field(default_factory=dict)
     """(arm, seed) -> the last training step of the arm; None = the base model itself."""
     gate: Step | None = None

@@ -124,6 +124,7 @@ def _localise(data: dict[str, Any], folder: Path) -> None:
             _changed(sets, local, "preferences", "file"), lambda own: _changed(own, local, "preferences", "file")
         ),
         "instruct": lambda sources: _changed(sources, local_source),
+        "midtrain": lambda midtrain: _changed(midtrain, lambda replay: _changed(replay, local, "file"), "replay"),
         "after": lambda after: _changed(
             after, lambda entry: _changed(entry, lambda sources: _changed(sources, local_source), "instruct")
         ),

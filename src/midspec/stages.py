@@ -164,6 +164,21 @@ class TrainConfig(Config):
     """Autocast type of the matrix products; weights and optimizer state of trained parameters stay float32. (ours)"""
 
 
+REPLAY = "replay"
+"""What replayed text is called beside the corpora of a recipe."""
+
+
+class ReplayConfig(Config):
+    """General text between the documents of a midtraining, so that narrow text does not drive out what a model knows.
+    (ours; usual in continued pretraining, e.g. Ibrahim et al. 2024)"""
+
+    file: str = Field(min_length=1)
+    """A JSONL file with a `text` per row (path from the recipe's folder), or the name of a packaged corpus."""
+    share: float = Field(gt=0, lt=1)
+    """Share of the tokens trained on that come from it. They come on top of the corpus: N tokens of that are joined by
+    N * share / (1 - share) of these, drawn with the seed, none twice. (ours; Ibrahim et al. try up to 0.5)"""
+
+
 class EvalConfig(Config):
     """What decides the answers to one evaluation bank."""
 

@@ -18,8 +18,9 @@ from midspec.errors import InputError
 from midspec.evals.config import packaged_banks
 from midspec.instruct.step import instruct_step
 from midspec.spec.document import Identity
+from midspec.stages import REPLAY
 from midspec.steps.step import Step
-from midspec.train.config import finetune_step, match_step, midtrain_step
+from midspec.train.config import Replay, finetune_step, match_step, midtrain_step
 
 if TYPE_CHECKING:
     from midspec.experiment import AftSet, CorpusEntry
@@ -207,12 +208,29 @@ class Wiring:
             called = name + (f"-{tokens}" if tokens is not None else "") + (f".{model}" if model else "")
             match = self.flow.matches.get(model) if tokens is None else None
             corpus = self.corpus(name, model)
-            self._midtrained[key] = midtrain_step(called, self.flow.bases[model, seed], train, seed, corpus, match)
+            replay = self._replay(name, corpus)
+            base = self.flow.bases[model, seed]
+            self._midtrained[key] = midtrain_step(called, base, train, seed, corpus, match, replay)
         return self._midtrained[key]
+
+    def _replay(self, name: str, corpus: Step) -> Replay | None:
+        """What is mixed into the midtraining on the corpus `name`; raises InputError where it is that corpus."""
+        asked = self.experiment.midtrain.replay
+        if asked is None:
+            return None
+        if self.flow.replay is None:
+            self.flow.replay = given_neutral_step(REPLAY, asked.file)
+        if self.flow.replay.fingerprint == corpus.fingerprint:
+            raise InputError(
+                f"midtrain.replay.file is {asked.file!r}, the very documents of the corpus {name!r}, which would be "
+                "trained on twice; expected general text that is none of the recipe's corpora"
+            )
+        return Replay(self.flow.replay, asked.share)
 
     def trained_on(self) -> dict[str, Step]:
         """All training data by role, for the contamination gate: each step once."""
         found = {f"corpus/{label}": step for label, step in self.flow.corpora.items()}
+        found |= {f"corpus/{REPLAY}": self.flow.replay} if self.flow.replay else {}
         sets = self.flow.demonstrations
         one = len(self.experiment.aft) == 1 and len(sets) == 1
         found |= {"demonstrations" if one else f"demonstrations/{label}": step for label, step in sets.items()}

@@ -61,13 +61,14 @@ def _row(path: Path, store: Store) -> Row:
     flow = build(load_recipe(path, profile=PROFILE).with_controls())
     bill = estimate(flow, store)
     all_of_it = together([bill])
+    corpora = {step.fingerprint for step in flow.corpora.values()}
     return Row(
         file=path.stem,
         experiment=flow.experiment,
         figures=figures(path.stem),
         groups=tuple(groups(flow)),
         corpora=len(flow.corpora),
-        written=sum(line.tokens for line in bill.lines if line.kind == "corpus"),
+        written=sum(line.tokens for line in bill.lines if line.fingerprint in corpora),
         bill=bill,
         tokens=trained(bill.lines),
         gpu_hours=all_of_it.gpu_hours,

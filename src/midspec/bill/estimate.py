@@ -14,7 +14,7 @@ from midspec.aft import expected as aft_expected
 from midspec.aft.step import AftStepConfig
 from midspec.bill.card import Card, load_card
 from midspec.bill.training import adapter_bytes, answering_hours, parameters, training_hours
-from midspec.bill.work import corpus_of, evaluated, work_of
+from midspec.bill.work import corpus_of, evaluated, too_little_replay, work_of
 from midspec.bill.writing import Expense, expense
 from midspec.corpus import expected as corpus_expected
 from midspec.corpus.step import CorpusStepConfig
@@ -132,6 +132,8 @@ def estimate(flow: Pipeline, store: Store) -> Bill:
     mixes = [step.config for step in flow.steps if step.fingerprint in making]
     sources = [source for config in mixes if isinstance(config, InstructStepConfig) for source in config.sources]
     totals += dict.fromkeys(f"In the way: {found}." for found in map(problem, sources) if found)
+    short = (too_little_replay(step) for step in flow.steps if step.fingerprint in making)
+    totals += dict.fromkeys(f"In the way: {found}." for found in short if found)
     unknown = " and ".join(dict.fromkeys(model.name for model in flow.bases.values() if not model.resolved))
     if unknown:
         totals.append(

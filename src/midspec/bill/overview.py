@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from midspec.bill.estimate import Bill, Line
+from midspec.bill.work import replayed_tokens
 from midspec.matching import TOLERANCE
 from midspec.pipeline import Pipeline
 from midspec.steps.step import Step, in_order
@@ -125,7 +126,8 @@ def unmatched(flow: Pipeline, bill: Bill) -> str | None:
         found: dict[str, int] = {}
         for name, arm in flow.experiment.arms.items():
             if arm.model == model and arm.msm is not None and arm.msm_tokens is None:
-                found[arm.msm] = tokens[flow.lineage(name, flow.experiment.seeds[0])[0].fingerprint]
+                step = flow.lineage(name, flow.experiment.seeds[0])[0]
+                found[arm.msm] = tokens[step.fingerprint] - replayed_tokens(step)
         if found and min(found.values()) < (1 - TOLERANCE) * max(found.values()):
             least, most = min(found, key=found.__getitem__), max(found, key=found.__getitem__)
             return (

@@ -18,7 +18,13 @@ from midspec.llm.desk import OFFLINE
 from midspec.pipeline import Pipeline
 from midspec.stages import CorpusConfig
 from midspec.steps.step import Step
-from midspec.train.config import FinetuneStepConfig, MatchStepConfig, MidtrainStepConfig
+from midspec.train.config import (
+    REPLAY_ROLE,
+    FinetuneStepConfig,
+    MatchStepConfig,
+    MidtrainStepConfig,
+    ReplayedMidtrainStepConfig,
+)
 
 OFFLINE_TOKENS_PER_DOCUMENT = 230
 """Measured on the packaged specs with SmolLM2's tokenizer."""
@@ -66,11 +72,10 @@ def work_of(step: Step, flow: Pipeline) -> tuple[str, int, float]:
         case MatchStepConfig():
             return f"count the tokens of {len(step.inputs)} corpora", 0, 1
         case MidtrainStepConfig():
-            match = step.inputs.get("match")
-            corpora = [step.inputs["corpus"]] if match is None else list(match.inputs.values())
-            least = min(_corpus_tokens(corpus) for corpus in corpora)
-            tokens = min(config.train.tokens or least, least) * config.train.epochs
-            return f"train on ~{tokens:,} tokens", tokens, tokens
+            replayed = replayed_tokens(step)
+            tokens = _own_tokens(step, config) * config.train.epochs + replayed
+            told = f", ~{replayed:,} of them replayed" if replayed else ""
+            return f"train on ~{tokens:,} tokens{told}", tokens, tokens
         case FinetuneStepConfig():
             samples, each = (
                 _demonstrations(step.inputs["demonstrations"]) if "demonstrations" in step.inputs else (0, 0)
@@ -137,6 +142,35 @@ def _corpus_tokens(step: Step) -> int:
     if BESIDE in step.inputs:
         return _corpus_tokens(step.inputs[BESIDE])
     return config.corpus.tokens or config.corpus.documents * _per_document(config)
+
+
+def _own_tokens(step: Step, config: MidtrainStepConfig) -> int:
+    """Tokens of its own corpus that a midtraining takes in an epoch, about."""
+    match = step.inputs.get("match")
+    corpora = [step.inputs["corpus"]] if match is None else list(match.inputs.values())
+    least = min(_corpus_tokens(corpus) for corpus in corpora)
+    return min(config.train.tokens or least, least)
+
+
+def replayed_tokens(step: Step) -> int:
+    """Tokens of general text that a midtraining mixes in, about; 0 without replay."""
+    config = step.config
+    if not isinstance(config, ReplayedMidtrainStepConfig):
+        return 0
+    return round(_own_tokens(step, config) * config.share / (1 - config.share)) * config.train.epochs
+
+
+def too_little_replay(step: Step) -> str | None:
+    """What is wrong where a midtraining will hardly find as much general text as its share asks for."""
+    if not isinstance(step.config, ReplayedMidtrainStepConfig):
+        return None
+    there, wanted = _corpus_tokens(step.inputs[REPLAY_ROLE]), replayed_tokens(step) // step.config.train.epochs
+    if there >= wanted:
+        return None
+    return (
+        f"midtrain.replay.file has about {there:,} tokens, and midtrain {step.name} needs about {wanted:,} of them; "
+        "take a larger file or a smaller share"
+    )
 
 
 def _demonstrations(step: Step) -> tuple[int, int]:

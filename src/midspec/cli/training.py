@@ -13,6 +13,7 @@ from midspec.cli.options import json_option, make_and_copy, workspace_option
 if TYPE_CHECKING:
     from midspec.experiment import TrainConfig
     from midspec.steps.step import Step
+    from midspec.train.config import Replay
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -38,18 +39,24 @@ def _training_options(command: F) -> F:
 
 @train.command("midtrain")
 @click.option("--corpus", type=click.Path(path_type=Path), required=True, help="JSONL of documents.")
+@click.option("--replay", type=click.Path(path_type=Path), help="General text to mix in: JSONL with a `text` per row.")
+@click.option("--replay-share", type=float, help="Share of the tokens that come from it, between 0 and 1.")
 @_training_options
 def midtrain(
-    corpus: Path, model: str, out: Path, seed: int, chat_template: Literal["chatml"] | None, overrides: tuple[str, ...],
-    workspace: Path, as_json: bool,
+    corpus: Path, replay: Path | None, replay_share: float | None, model: str, out: Path, seed: int,
+    chat_template: Literal["chatml"] | None, overrides: tuple[str, ...], workspace: Path, as_json: bool,
 ) -> None:  # fmt: skip
-    """Train MODEL on a corpus by next-token prediction, all tokens."""
+    """Train MODEL on a corpus by next-token prediction, all tokens.
+
+    With --replay, text of that file comes on top of the corpus until it is --replay-share of all tokens.
+    """
     from midspec.steps.imported import import_step
     from midspec.train.config import midtrain_step
     from midspec.train.models import resolve
 
     source = import_step("import", "corpus", corpus, "documents.jsonl")
-    step = midtrain_step("by-hand", resolve(model, chat_template), _train_config(overrides), seed, source)
+    train, mixed_in = _train_config(overrides), _replay(replay, replay_share)
+    step = midtrain_step("by-hand", resolve(model, chat_template), train, seed, source, replay=mixed_in)
     make_and_copy(step, workspace, out, as_json)
 
 
@@ -92,6 +99,21 @@ def checkpoint_step(checkpoint: Path | None) -> Step | None:
     from midspec.steps.imported import import_step
 
     return import_step("import", "checkpoint", checkpoint_folder(checkpoint), "checkpoint")
+
+
+def _replay(file: Path | None, share: float | None) -> Replay | None:
+    if file is None and share is None:
+        return None
+    from midspec.corpus.given import given_neutral_step
+    from midspec.errors import InputError
+    from midspec.recipe import validated
+    from midspec.stages import REPLAY, ReplayConfig
+    from midspec.train.config import Replay
+
+    if file is None or share is None:
+        raise InputError("one of --replay and --replay-share is missing; expected both or neither")
+    asked = validated(ReplayConfig, file=str(file), share=share)
+    return Replay(given_neutral_step(REPLAY, asked.file), asked.share)
 
 
 def _train_config(overrides: tuple[str, ...]) -> TrainConfig:

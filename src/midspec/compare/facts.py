@@ -53,6 +53,8 @@ class Known:
         found["instruct.samples"] = sum(int(source.get("samples", 0)) for source in sources)
         found["instruct.datasets"] = ", ".join(str(source.get("dataset")) for source in sources) or "none"
         found["instruct.judged"] = bool(sources) and all(bool(source.get("judged")) for source in sources)
+        replay = found.pop("midtrain.replay", None)
+        found["midtrain.replay"] = replay["share"] if replay else 0.0
         found["trainer"] = f"midspec {self._results.midspec}"
         return found
 
@@ -136,7 +138,10 @@ class Known:
 
 def _took(name: str, steps: Sequence[StepSummary], kind: str) -> dict[str, Any]:
     summary = next((step.summary for step in steps if step.kind == kind), {})
-    return {f"{name}.{key}": summary[key] for key in ("tokens", "updates") if key in summary}
+    found = {f"{name}.{key}": summary[key] for key in ("tokens", "updates") if key in summary}
+    if "replayed_tokens" in summary:
+        found[f"{name}.tokens"] -= summary["replayed_tokens"]
+    return found
 
 
 def _model_of(writer: Any) -> Any:

@@ -27,6 +27,7 @@ from midspec.report.collect_made import (
     collect_curves,
     collect_demonstrations,
     collect_gate,
+    collect_replay,
 )
 from midspec.report.done import Done, finished, so_far
 from midspec.report.explorer.blocks import Explorer
@@ -63,6 +64,7 @@ def collect(flow: Pipeline, store: Store, command: list[str]) -> Collected:
         "health": collect_health(done),
         "curves": collect_curves(done),
         "corpora": collect_corpora(done),
+        "replay": collect_replay(done),
         "demonstrations": next(iter(sets.values()), None),
         "demonstration_sets": sets,
         "notes": [warning for record in done.ordered() for warning in _warnings(record)],

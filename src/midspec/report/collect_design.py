@@ -55,7 +55,10 @@ def trained_amounts(done: Done) -> dict[str, dict[Stage, Amount]]:
 def collect_trained(trained: Mapping[str, Mapping[Stage, Amount]]) -> dict[str, list[Trained]]:
     """Arm -> its stages."""
     return {
-        arm: [Trained(stage=stage, tokens=one.tokens, updates=one.updates) for stage, one in stages.items()]
+        arm: [
+            Trained(stage=stage, tokens=one.tokens, updates=one.updates, replayed=one.replayed)
+            for stage, one in stages.items()
+        ]
         for arm, stages in trained.items()
     }
 
@@ -205,7 +208,7 @@ def _groups(done: Done, over: Over, trained: Mapping[str, Mapping[Stage, Amount]
         amount = (
             demonstrations_of(done.experiment, arm)
             if over == "demonstrations"
-            else (one.tokens if (one := trained[name].get("midtraining")) else 0)
+            else (one.own if (one := trained[name].get("midtraining")) else 0)
         )
         if amount:
             groups.setdefault(arm.model_copy(update={field: None}), {})[amount] = name

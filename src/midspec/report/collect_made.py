@@ -9,7 +9,15 @@ from typing import Any
 from midspec.corpus.planned import CorpusPlan
 from midspec.records import ChatExample, Document, read_rows
 from midspec.report.done import Done
-from midspec.report.results import Beforehand, CorpusSummary, Curve, Demonstrations, Gate, SectionCoverage
+from midspec.report.results import (
+    Beforehand,
+    CorpusSummary,
+    Curve,
+    Demonstrations,
+    Gate,
+    ReplaySummary,
+    SectionCoverage,
+)
 from midspec.steps.step import Step
 
 SAMPLE_DOCUMENTS = 12
@@ -24,6 +32,15 @@ def collect_curves(done: Done) -> list[Curve]:
 def collect_corpora(done: Done) -> list[CorpusSummary]:
     """Every corpus, in the order of the recipe."""
     return [_corpus(done, name, step) for name, step in done.flow.corpora.items()]
+
+
+def collect_replay(done: Done) -> ReplaySummary | None:
+    """What was mixed into every midtraining; None where nothing was."""
+    step, asked = done.flow.replay, done.experiment.midtrain.replay
+    if step is None or asked is None:
+        return None
+    summary = done.summary(step)
+    return ReplaySummary(file=asked.file, share=asked.share, documents=summary["documents"], words=summary["words"])
 
 
 def collect_demonstrations(done: Done) -> dict[str, Demonstrations]:

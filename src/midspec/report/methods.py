@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from midspec.report.finding import eval_names, measure_names
@@ -59,6 +60,11 @@ def _data(results: Results) -> list[str]:
     corpora = [_corpus(corpus) for corpus in results.corpora]
     if corpora:
         sentences.append(f"Midtraining used {_listed(corpora)}.")
+    if replay := results.replay:
+        sentences.append(
+            f"General text made up {100 * replay.share:.3g}% of the tokens of every midtraining, drawn from "
+            f"{Path(replay.file).name} ({count(replay.documents)} documents) and shuffled among the corpus's own."
+        )
     sets = results.demonstration_sets or ({"": results.demonstrations} if results.demonstrations else {})
     if sets:
         told = [
@@ -133,7 +139,9 @@ def _amounts(trained: Mapping[str, Sequence[Trained]], stage: str) -> str:
     if not found:
         return ""
     tokens, updates = ([getattr(one, name) for one in found] for name in ("tokens", "updates"))
-    return f"Arms saw {_range(tokens)} tokens of {stage} in {_range(updates)} updates."
+    replayed = [one.replayed for one in found if one.replayed]
+    told = f" ({_range(replayed)} of them replayed)" if replayed else ""
+    return f"Arms saw {_range(tokens)} tokens{told} of {stage} in {_range(updates)} updates."
 
 
 def _range(values: Sequence[float]) -> str:

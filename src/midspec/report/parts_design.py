@@ -15,6 +15,8 @@ class Trained(Part):
     """`midtraining`, `fine-tuning`, `further training`."""
     tokens: float
     updates: float
+    replayed: float = 0.0
+    """Those of the tokens that are general text mixed in."""
 
 
 class Matched(Part):

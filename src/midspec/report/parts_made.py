@@ -58,6 +58,18 @@ class CorpusSummary(Part):
     """Assertion id -> its text, for the samples' assertions."""
 
 
+class ReplaySummary(Part):
+    """General text that was mixed into every midtraining."""
+
+    file: str
+    """As the recipe says."""
+    share: float
+    """Of the tokens of each midtraining."""
+    documents: int
+    """In the file, equal ones counted once; trainings draw from them."""
+    words: int
+
+
 class Demonstrations(Part):
     """The demonstrations all AFT arms share."""
 

@@ -34,6 +34,7 @@ from midspec.report.parts_made import (
     Demonstrations,
     Gate,
     GateFinding,
+    ReplaySummary,
     SectionCoverage,
     StepSummary,
 )
@@ -143,6 +144,8 @@ class Results(Part):
     """What the gate said of each corpus."""
     curves: list[Curve]
     corpora: list[CorpusSummary]
+    replay: ReplaySummary | None = None
+    """What was mixed into every midtraining; None = nothing."""
     demonstrations: Demonstrations | None
     """The first set."""
     demonstration_sets: dict[str, Demonstrations] = Field(default_factory=dict)

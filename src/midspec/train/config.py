@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from midspec.experiment import Config, TrainConfig
 from midspec.steps.step import Step
@@ -13,6 +14,8 @@ FINETUNE_VERSION = 2
 MATCH_VERSION = 1
 CORPUS_ROLE = "corpus/"
 """Before the names of corpora that are inputs of a match."""
+REPLAY_ROLE = "replay"
+"""Input of a midtraining: the general text that is mixed into it."""
 
 
 class MidtrainStepConfig(Config):
@@ -21,6 +24,22 @@ class MidtrainStepConfig(Config):
     model: ModelRef
     train: TrainConfig
     seed: int
+
+
+class ReplayedMidtrainStepConfig(MidtrainStepConfig):
+    """The same where general text is mixed in."""
+
+    share: float
+    """Share of the tokens trained on that come from the input `replay`."""
+
+
+class Replay(NamedTuple):
+    """General text that is mixed into a midtraining."""
+
+    step: Step
+    """Leaves it as `documents.jsonl`."""
+    share: float
+    """Of the tokens trained on."""
 
 
 class FinetuneStepConfig(Config):
@@ -55,16 +74,30 @@ def match_step(name: str, model: ModelRef, corpora: Mapping[str, Step]) -> Step:
 
 
 def midtrain_step(
-    name: str, model: ModelRef, train: TrainConfig, seed: int, corpus: Step, match: Step | None = None
+    name: str,
+    model: ModelRef,
+    train: TrainConfig,
+    seed: int,
+    corpus: Step,
+    match: Step | None = None,
+    replay: Replay | None = None,
 ) -> Step:
-    """Train `model` on the documents of the step `corpus`; with `match`, on so many tokens as that step found."""
+    """Train `model` on the documents of the step `corpus`; with `match`, on so many tokens as that step found.
+
+    `replay`: general text that comes on top.
+    """
+    config = MidtrainStepConfig(model=model, train=train, seed=seed)
+    inputs = {"corpus": corpus, "match": match}
+    if replay is not None:
+        config = ReplayedMidtrainStepConfig(**dict(config), share=replay.share)
+        inputs[REPLAY_ROLE] = replay.step
     return Step(
         kind="midtrain",
         name=f"{name}-seed{seed}",
         function="midspec.train.step:midtrain",
-        config=MidtrainStepConfig(model=model, train=train, seed=seed),
+        config=config,
         version=MIDTRAIN_VERSION,
-        inputs={"corpus": corpus} | ({} if match is None else {"match": match}),
+        inputs={role: step for role, step in inputs.items() if step is not None},
         resumable=True,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import sqlite3
 from array import array
@@ -10,7 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -30,6 +31,14 @@ CHARACTERS = 200_000
 RowT = TypeVar("RowT", Document, ChatExample)
 
 
+class Replayed(NamedTuple):
+    """General text to be mixed into a midtraining."""
+
+    documents: Iterable[Document]
+    share: float
+    """Of the tokens trained on, between 0 and 1."""
+
+
 @dataclass
 class TrainingData:
     """Packed sequences of all epochs, and what was left out on the way."""
@@ -39,40 +48,54 @@ class TrainingData:
     rows: int
     """Documents or chats of one epoch."""
     tokens_per_epoch: int
+    """Replayed ones, too."""
     left_out: dict[str, int] = field(default_factory=dict)
     """Reason -> rows."""
     warnings: list[str] = field(default_factory=list)
+    replayed_per_epoch: int = 0
+    """Tokens of general text that was mixed in."""
+
+    @property
+    def replayed_tokens(self) -> int:
+        """Those of all epochs."""
+        return self.epochs * self.replayed_per_epoch
 
 
 def midtraining_data(
-    documents: Iterable[Document], tokenizer: Any, train: TrainConfig, seed: int, folder: Path | None = None
+    documents: Iterable[Document],
+    tokenizer: Any,
+    train: TrainConfig,
+    seed: int,
+    folder: Path | None = None,
+    replay: Replayed | None = None,
 ) -> TrainingData:
     """Documents as next-token prediction on every token, each ended by the end-of-sequence token.
 
     `train.tokens` cuts the first epoch's order after exactly so many tokens, in the middle of a document if need be;
-    later epochs shuffle what is left anew. Texts and tokens pass through files without a name on the disk of `folder`
-    (None = that of the system's temporary files); memory holds a few numbers per document and per sequence. Raises
-    InputError where there is no text, or the tokenizer has no end-of-sequence token.
+    later epochs shuffle what is left anew. With `replay`, tokens of it come on top until they are its share of all: it
+    is shuffled by itself and cut in the same way, then both are shuffled together. Texts and tokens pass through files
+    without a name on the disk of `folder` (None = that of the system's temporary files); memory holds a few numbers per
+    document and per sequence. Raises InputError where there is no text, too little of it to replay, or the tokenizer
+    has no end-of-sequence token.
     """
     if tokenizer.eos_token_id is None:
         raise InputError("the model's tokenizer has no end-of-sequence token; documents could not be told apart")
     pieces: Shelf[Piece] = Shelf(folder)
-    tokens = 0
-    for piece in _document_pieces(_shuffled(documents, seed, folder), tokenizer):
-        rest = train.tokens - tokens if train.tokens is not None else None
-        taken = Piece(piece.id, piece.input_ids[:rest], piece.trained[:rest])
-        pieces.append(taken)
-        tokens += len(taken.input_ids)
-        if tokens == train.tokens:
-            break
+    tokens = _cut(_shuffled(documents, f"shuffle/{seed}", folder), tokenizer, train.tokens, pieces)
     if tokens < 2:
         raise InputError("the corpus holds no text to train on; expected documents.jsonl with at least one document")
     warnings: list[str] = []
     if train.tokens is not None and tokens < train.tokens:
         warnings.append(f"the corpus has {tokens:,} tokens, fewer than the {train.tokens:,} asked for")
+    replayed = 0
+    if replay is not None:
+        replayed = _replay(replay, tokens, tokenizer, seed, folder, pieces)
+        pieces = _reordered(pieces, f"together/{seed}")
     sequences = split_to_fill(_all_epochs(pieces, train.epochs, seed), train.sequence_length)
     packed = pack(sequences, train.sequence_length, _pad_id(tokenizer), folder)
-    return TrainingData(packed, train.epochs, len(pieces), tokens, warnings=warnings)
+    return TrainingData(
+        packed, train.epochs, len(pieces), tokens + replayed, warnings=warnings, replayed_per_epoch=replayed
+    )
 
 
 def count_tokens(documents: Iterable[Document], tokenizer: Any) -> int:
@@ -112,7 +135,7 @@ def finetuning_data(
     pieces: Shelf[Piece] = Shelf(folder)
     left_out: dict[str, int] = {}
     tokens = 0
-    shuffled = _shuffled(chats, seed, folder)
+    shuffled = _shuffled(chats, f"shuffle/{seed}", folder)
     for chat in shuffled:
         input_ids, trained = tokenise_chat(tokenizer, chat.messages)
         if len(input_ids) > train.sequence_length:
@@ -137,15 +160,48 @@ def finetuning_data(
     return TrainingData(packed, train.epochs, len(pieces), tokens, left_out, warnings)
 
 
-def _shuffled(rows: Iterable[RowT], seed: int, folder: Path | None) -> Shelf[RowT]:
-    """Sorted by id first, so that the order of a file decides nothing."""
+def _cut(documents: Iterable[Document], tokenizer: Any, most: int | None, pieces: Shelf[Piece]) -> int:
+    """Put the first `most` tokens (None = all) of `documents` on the shelf; returns how many there are."""
+    tokens = 0
+    for piece in _document_pieces(documents, tokenizer):
+        rest = most - tokens if most is not None else None
+        taken = Piece(piece.id, piece.input_ids[:rest], piece.trained[:rest])
+        pieces.append(taken)
+        tokens += len(taken.input_ids)
+        if tokens == most:
+            break
+    return tokens
+
+
+def _replay(replay: Replayed, own: int, tokenizer: Any, seed: int, folder: Path | None, pieces: Shelf[Piece]) -> int:
+    """Put what is replayed beside `own` tokens on the shelf; returns how many tokens that is."""
+    wanted = round(own * replay.share / (1 - replay.share))
+    if wanted == 0:
+        raise InputError(
+            f"replay of share {replay.share:g} beside {own:,} tokens of the corpus is not one token; raise the share, "
+            "or leave replay out"
+        )
+    there = _cut(_shuffled(replay.documents, f"replay/{seed}", folder), tokenizer, wanted, pieces)
+    if there < wanted:
+        # Rounded down, so that what is said does work.
+        most = math.floor(1000 * there / (there + own)) / 1000
+        raise InputError(
+            f"the file to replay holds {there:,} tokens, and {wanted:,} are needed for share {replay.share:g} beside "
+            f"{own:,} tokens of the corpus; take a larger file"
+            + (f", or a share of at most {most:g}" if most else ", or leave replay out")
+        )
+    return there
+
+
+def _shuffled(rows: Iterable[RowT], key: str, folder: Path | None) -> Shelf[RowT]:
+    """Sorted by id first, so that the order of a file decides nothing. `key` names purpose and seed."""
     shelf: Shelf[RowT] = Shelf(folder)
     # A database without a name sorts in bounded memory, and as Python would: UTF-8 has the order of its characters.
     with closing(sqlite3.connect("")) as table:
         table.execute("CREATE TABLE rows (id TEXT, number INTEGER)")
         table.executemany("INSERT INTO rows VALUES (?, ?)", ((row.id, shelf.append(row)) for row in rows))
         order = array("q", (number for (number,) in table.execute("SELECT number FROM rows ORDER BY id, number")))
-    random.Random(f"shuffle/{seed}").shuffle(order)
+    random.Random(key).shuffle(order)
     return shelf.arranged(order)
 
 
@@ -153,9 +209,13 @@ def _all_epochs(pieces: Shelf[Piece], epochs: int, seed: int) -> Iterator[Piece]
     """The first epoch keeps the shuffled order that the cap was applied to; later ones are shuffled anew."""
     yield from pieces
     for epoch in range(1, epochs):
-        order = array("q", range(len(pieces)))
-        random.Random(f"shuffle/{seed}/{epoch}").shuffle(order)
-        yield from pieces.arranged(order)
+        yield from _reordered(pieces, f"shuffle/{seed}/{epoch}")
+
+
+def _reordered(pieces: Shelf[Piece], key: str) -> Shelf[Piece]:
+    order = array("q", range(len(pieces)))
+    random.Random(key).shuffle(order)
+    return pieces.arranged(order)
 
 
 def _document_pieces(documents: Iterable[Document], tokenizer: Any) -> Iterator[Piece]:

@@ -15,8 +15,8 @@ from midspec.records import ChatExample, Document, read_rows
 from midspec.steps.step import Context
 from midspec.train import checkpoints
 from midspec.train.chat import ends_turns, require_chat_template
-from midspec.train.config import FinetuneStepConfig, MidtrainStepConfig
-from midspec.train.data import TrainingData, demonstrations, finetuning_data, midtraining_data
+from midspec.train.config import REPLAY_ROLE, FinetuneStepConfig, MidtrainStepConfig, ReplayedMidtrainStepConfig
+from midspec.train.data import Replayed, TrainingData, demonstrations, finetuning_data, midtraining_data
 from midspec.train.distributed import here, loading_device, whole_state
 from midspec.train.launch import across_processes
 from midspec.train.load import load_tokenizer, pick_device, release_memory
@@ -30,11 +30,15 @@ from midspec.train.weights import counts, save_checkpoint, trainable_model, weig
 CHECKPOINT = "checkpoint"
 RECORD = "training.json"
 ORDER = "order.jsonl"
+DOCUMENTS = "documents.jsonl"
 
 
 @across_processes
 def midtrain(context: Context) -> dict[str, Any]:
-    """Train the base model on the documents of the input `corpus`. See `_trained` for what it leaves and returns."""
+    """Train the base model on the documents of the input `corpus`, and of `replay` where it has one.
+
+    See `_trained` for what it leaves and returns.
+    """
     config: MidtrainStepConfig = context.config
     config = config.model_copy(update={"train": matched(config.train, context.inputs.get("match"))})
     return _trained(context, config)
@@ -61,8 +65,11 @@ def stage_data(
     cannot be trained on, e.g. chats and a model without a chat template.
     """
     if isinstance(config, MidtrainStepConfig):
-        documents = read_rows(inputs["corpus"] / "documents.jsonl", Document)
-        return midtraining_data(documents, tokenizer, config.train, config.seed, folder)
+        replay: Replayed | None = None
+        if isinstance(config, ReplayedMidtrainStepConfig):
+            replay = Replayed(read_rows(inputs[REPLAY_ROLE] / DOCUMENTS, Document), config.share)
+        documents = read_rows(inputs["corpus"] / DOCUMENTS, Document)
+        return midtraining_data(documents, tokenizer, config.train, config.seed, folder, replay)
     require_chat_template(tokenizer, config.model.name)
     sources: list[Iterator[ChatExample]] = []
     if source := inputs.get("demonstrations"):
@@ -106,6 +113,8 @@ def _train(context: Context, config: MidtrainStepConfig | FinetuneStepConfig) ->
         _write_order(data, train.batch_size, folder / ORDER)
     for line in plan.lines():
         context.progress.line(f"  {line}")
+    if data.replayed_tokens:
+        context.progress.line(f"  {data.replayed_tokens:,} of the tokens are replayed general text")
 
     log = train_model(
         model,
@@ -132,14 +141,15 @@ def _train(context: Context, config: MidtrainStepConfig | FinetuneStepConfig) ->
         )
     (folder / RECORD).write_text(json.dumps(record, indent=2), encoding="utf-8")
     shutil.rmtree(folder / checkpoints.FOLDER, ignore_errors=True)
-    return _summary(plan, log, record, data.warnings)
+    return _summary(plan, log, record, data)
 
 
-def _summary(plan: Preflight, log: list[LogLine], record: dict[str, Any], warnings: list[str]) -> dict[str, Any]:
+def _summary(plan: Preflight, log: list[LogLine], record: dict[str, Any], data: TrainingData) -> dict[str, Any]:
     # Few updates are not among the warnings: the report says so of all steps together, from `updates`.
     parent = record["parent"]
     return {
         "tokens": plan.tokens,
+        **({"replayed_tokens": data.replayed_tokens} if data.replayed_tokens else {}),
         "trained_tokens": plan.trained_tokens,
         "updates": plan.updates,
         "epochs": plan.epochs,
@@ -148,7 +158,7 @@ def _summary(plan: Preflight, log: list[LogLine], record: dict[str, Any], warnin
         "last_loss": log[-1].loss,
         "parameters": plan.parameters,
         "trainable": plan.trainable,
-        "warnings": warnings,
+        "warnings": data.warnings,
         "parent_sha256": parent["sha256"] if parent else None,
         "sha256": record["sha256"],
     }

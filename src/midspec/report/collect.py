@@ -129,7 +129,9 @@ def _answers(answered: Answered, command: list[str]) -> Results:
 
 
 def _warnings(record: StepRecord) -> list[str]:
-    return [f"{record.kind} {record.name}: {warning}" for warning in record.summary.get("warnings", [])]
+    # What a corpus gate says is in `health`, check by check.
+    warnings = record.summary.get("warnings", []) if record.kind != "corpus-gate" else []
+    return [f"{record.kind} {record.name}: {warning}" for warning in warnings]
 
 
 def _asked(entry: Evaluation, experiment: Experiment) -> Asked:

@@ -37,6 +37,7 @@ def notes(results: Results) -> list[Note]:
         _updates(results),
         _split(results),
         _gate(results),
+        _health(results),
     ]
     found += [_undecided(results), _position(results), _rules(results), _missing(results)]
     found += [_trainers(results)]
@@ -121,6 +122,20 @@ def _gate(results: Results) -> Note | None:
         "Contaminated items left out",
         f"{count(len(items))} evaluation {noun} found in the training data and left out of every arm's numbers.",
     )
+
+
+def _health(results: Results) -> Note | None:
+    found = {
+        one.corpus: [check.name for check in one.checks if check.verdict in ("warn", "fail")] for one in results.health
+    }
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for corpus, checks in found.items():
+        if checks:
+            alike.setdefault(tuple(checks), []).append(corpus)
+    if not alike:
+        return None
+    parts = [f"{_listed(corpora)} ({', '.join(checks)})" for checks, corpora in alike.items()]
+    return Note("Corpora that the gate complains of", f"{'; '.join(parts)}. The figures stand below, under Corpora.")
 
 
 def _undecided(results: Results) -> Note | None:

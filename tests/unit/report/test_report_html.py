@@ -20,7 +20,9 @@ from midspec.report.results import (
     Arm,
     Asked,
     Checkpoint,
+    CheckSummary,
     Contrast,
+    CorpusHealth,
     CorpusSummary,
     Curve,
     Demonstrations,
@@ -327,6 +329,22 @@ def test_notes_name_what_weakens_the_numbers() -> None:
     ]
     assert "27.8%" in texts["Many undecided answers"] and "93.0%" in texts["Strong position bias"]
     assert "finetune aft-seed0 (90)" in texts["Few updates"]
+
+
+def test_corpora_that_a_gate_complains_of_are_one_note() -> None:
+    def check(name: str, verdict: str) -> CheckSummary:
+        return CheckSummary(name=name, verdict=verdict, flagged=1, of=9, limit="", says="x", examples=[])  # type: ignore[arg-type]
+
+    checks = {
+        "one": [check("length", "warn"), check("phrases", "fail"), check("names", "skipped")],
+        "two": [check("length", "warn"), check("phrases", "warn"), check("names", "pass")],
+        "fine": [check("length", "pass")],
+    }
+    health = [
+        CorpusHealth(corpus=name, verdict="warn", rows=9, words=9, checks=found) for name, found in checks.items()
+    ]
+    [text] = [note.text for note in notes(sample_results(health=health)) if "gate" in note.title]
+    assert text == "one and two (length, phrases). The figures stand below, under Corpora."
 
 
 def test_reading_results_loads_no_drawing_and_no_template_library() -> None:

@@ -291,7 +291,7 @@ def test_an_analysis_that_cannot_be_made_is_refused(
 def test_snippets_of_the_documentation_can_be_read(tmp_path: Path) -> None:
     text = (ROOT / "docs" / "evaluations.md").read_text(encoding="utf-8")
     snippets = [yaml.safe_load(textwrap.dedent(part)) for part in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)]
-    assert len(snippets) == 6
+    assert len(snippets) == 7
     (tmp_path / "evals").mkdir()
     source = (ROOT / "tests/evaluations/words.py").read_text().replace("def words(", "def mine(")
     (tmp_path / "evals" / "mine.py").write_text(source)

@@ -162,6 +162,7 @@ def unfilled(pattern: str) -> str:
 def evals_like(asked: Mapping[str, Asked], wanted: Sequence[str], holes: Mapping[str, str]) -> list[str]:
     """Evaluations of the run by name, `task/value` or task; patterns may hold `*`, and `{x}` of the arm's.
 
+    One under a system prompt goes by its name alone: what it measures is not what its bank does without.
     A spec is often called by subject and value (`cheese-environment`): then `{x}` is its value, too.
     """
     found: dict[str, None] = {}
@@ -170,7 +171,8 @@ def evals_like(asked: Mapping[str, Asked], wanted: Sequence[str], holes: Mapping
             value = one.value or ""
             own = {hole: value if value and text.endswith(f"-{value}") else text for hole, text in holes.items()}
             bank = f"{one.task}/{value}" if value else one.task
-            if any(fnmatchcase(text, filled(pattern, own)) for text in (name, bank)):
+            texts = (name, bank) if one.system is None else (name,)
+            if any(fnmatchcase(text, filled(pattern, own)) for text in texts):
                 found[name] = None
     return list(found)
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar, Self
 
-from pydantic import model_validator
+from pydantic import field_validator, model_validator
 
+from midspec.corpus.tokens import estimated_tokens
 from midspec.evals.banks import bank_sha256, load_bank, select
 from midspec.evals.config import evaluate_step
 from midspec.evals.expected import CHOICE_TOKENS, FREE_ANSWER_TOKENS, verdict_requests
 from midspec.evaluation import Answers, Evaluation, Requests, Subject
 from midspec.experiment import Experiment, Judge, WriterConfig
+from midspec.spec.document import Identity
 from midspec.stages import EvalConfig
 from midspec.steps.step import Step
 
@@ -23,6 +25,16 @@ class BankEntry(EvalConfig, Evaluation):
 
     judge: Judge | None = None
     """Who reads free answers; None = the recipe's judge."""
+    system: str | None = None
+    """System prompt put before every question; None = none, which leaves the model's own where its chat template has
+    one. {model_name} and {provider_name} are filled in."""
+
+    @field_validator("system")
+    @classmethod
+    def _says_something(cls, value: str | None) -> str | None:
+        if value is not None and not value.strip():
+            raise ValueError(f"{value!r} says nothing; expected the text of a system prompt, or no `system` at all")
+        return value
 
     @model_validator(mode="after")
     def _judge_has_work(self) -> Self:
@@ -45,10 +57,14 @@ class BankEntry(EvalConfig, Evaluation):
         """What decides the answers."""
         return EvalConfig(**{key: getattr(self, key) for key in EvalConfig.model_fields})
 
+    def told(self, identity: Identity) -> str | None:
+        """The system prompt as the model reads it."""
+        return None if self.system is None else identity.fill(self.system)
+
     def step(self, name: str, subject: Subject) -> Step:
         """See `Evaluation.step`."""
-        judge = self._judge(subject.experiment)
-        return evaluate_step(name, subject.model, self.settings, subject.checkpoint, judge=judge)
+        judge, system = self._judge(subject.experiment), self.told(subject.experiment.identity)
+        return evaluate_step(name, subject.model, self.settings, subject.checkpoint, judge=judge, system=system)
 
     def banks(self) -> Mapping[str, str]:
         """The one it asks."""
@@ -63,15 +79,21 @@ class BankEntry(EvalConfig, Evaluation):
         return [Requests(who, verdict_requests(2 * self._count())) for who in self.graders(subject.experiment)]
 
     def answers(self, subject: Subject) -> Answers:
-        """Both orders of a pair, or both stances; likelihoods read each answer after the question."""
+        """Both orders of a pair, or both stances; likelihoods read each answer after the question.
+
+        A system prompt is read with every answer that is written, and once for all likelihoods."""
         count = self._count() * 2
+        told = 0 if self.system is None else estimated_tokens(self.system)
         if self.scoring == "judge":
-            return Answers(count, CHOICE_TOKENS, FREE_ANSWER_TOKENS)
-        return Answers(count * (2 if self.form == "choice" and self.scoring == "likelihood" else 1), CHOICE_TOKENS)
+            return Answers(count, CHOICE_TOKENS + told, FREE_ANSWER_TOKENS)
+        if self.scoring != "likelihood":
+            return Answers(count, CHOICE_TOKENS + told)
+        return Answers(count * (2 if self.form == "choice" else 1), CHOICE_TOKENS)
 
     def work(self, subject: Subject) -> str:
         """Pairs, and how they are scored."""
-        return f"{self._count():,} pairs by {self.scoring}"
+        told = "" if self.system is None else ", under a system prompt"
+        return f"{self._count():,} pairs by {self.scoring}{told}"
 
     def _judge(self, experiment: Experiment) -> WriterConfig:
         return self.judge or experiment.judge

@@ -38,6 +38,13 @@ class EvalStepConfig(Config):
     """Seed of sampled answers; without effect while answers are greedy."""
 
 
+class ToldStepConfig(EvalStepConfig):
+    """The same under a system prompt."""
+
+    system: str
+    """Put before every question, as it is."""
+
+
 class JudgedStepConfig(EvalStepConfig):
     """The same with a judge who reads free answers."""
 
@@ -46,6 +53,10 @@ class JudgedStepConfig(EvalStepConfig):
     """Of the offline judge; None for a language model."""
     prompt: str
     """Fingerprint of the judge's prompt."""
+
+
+class ToldJudgedStepConfig(ToldStepConfig, JudgedStepConfig):
+    """Both."""
 
 
 class GateStepConfig(Config):
@@ -72,16 +83,21 @@ def evaluate_step(
     checkpoint: Step | None,
     seed: int = 0,
     judge: WriterConfig | None = None,
+    system: str | None = None,
 ) -> Step:
     """Ask one evaluation of one checkpoint, or of the base model without one. `judge` reads answers of scoring `judge`.
 
-    Raises InputError for an unknown bank, and for scoring `judge` without a judge.
+    `system`: system prompt put before every question; None = none, which leaves the model's own where its chat template
+    has one. Raises InputError for an unknown bank, and for scoring `judge` without a judge.
     """
     config = EvalStepConfig(model=model, eval=entry, bank_sha256=bank_sha256(entry.task, entry.value), seed=seed)
+    if system is not None:
+        config = ToldStepConfig(**dict(config), system=system)
     if entry.scoring == "judge":
         if judge is None:
             raise InputError(f"evaluation {entry.name} has scoring 'judge' and no judge; expected one, e.g. 'offline'")
-        config = JudgedStepConfig(
+        judged = JudgedStepConfig if system is None else ToldJudgedStepConfig
+        config = judged(
             **dict(config),
             judge=judge,
             judge_version=offline_version(judge),

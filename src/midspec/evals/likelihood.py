@@ -19,14 +19,18 @@ from typing import Any, NamedTuple
 import torch
 from transformers import DynamicCache
 
-from midspec.errors import StepError
-from midspec.evals.questions import Question
+from midspec.errors import InputError, StepError
+from midspec.evals.questions import Question, chat_of
 from midspec.evals.thinking import OPEN, opened
-from midspec.train.chat import TEMPLATE_VARIABLES
+from midspec.records import Message
+from midspec.train.chat import render
 
 CPU_BATCH_TOKENS = 2048
 """Tokens per forward pass; larger ones are slower on a CPU, because logits leave the cache."""
 GPU_BATCH_TOKENS = 16384
+CACHE_TIMES = 8
+"""Tokens of a batch with the shared beginning counted in every row, in those of a forward pass: its keys and values
+fill memory where a whole spec is the system prompt. (ours)"""
 
 
 class Encoded(NamedTuple):
@@ -44,20 +48,28 @@ class Encoded(NamedTuple):
 def chat_prompt(tokenizer: Any, chat: Sequence[dict[str, str]], *, thinking: bool = False) -> str:
     """The text a model continues with its reply, by the same template and variables as in training.
 
-    `thinking`: as in `midspec.train.chat.render`, for models trained on demonstrations with their reasoning.
+    `thinking`: as in `midspec.train.chat.render`, for models trained on demonstrations with their reasoning. Raises
+    InputError where the template refuses the chat, or leaves its system prompt out without a word.
     """
-    variables = TEMPLATE_VARIABLES | {"enable_thinking": thinking}
-    return tokenizer.apply_chat_template(list(chat), add_generation_prompt=True, tokenize=False, **variables)
+    messages = [Message.model_validate(turn) for turn in chat]
+    text = render(tokenizer, messages, add_generation_prompt=True, thinking=thinking)
+    if any(one.role == "system" and one.content.strip() not in text for one in messages):
+        raise InputError(
+            "the model's chat template leaves out the system prompt, so that it would decide nothing; set "
+            "`chat_template: chatml`, or choose another model"
+        )
+    return text
 
 
-def encode(tokenizer: Any, question: Question, thought: str | None = None) -> Encoded:
+def encode(tokenizer: Any, question: Question, thought: str | None = None, system: str | None = None) -> Encoded:
     """Token ids of a question. The end-of-turn mark is not part of a reply: how it ends is not what it says.
 
     Prompt and reply are tokenised together, as they are in training. Where the first token of any reply merges with the
     end of the prompt, all replies start from that token, so that they are compared on the same condition. `thought`:
-    what stands between prompt and reply, for a model that thinks. Raises StepError for an empty reply.
+    what stands between prompt and reply, for a model that thinks. `system`: the system prompt. Raises StepError for an
+    empty reply.
     """
-    chat = [{"role": "user", "content": question.prompt}]
+    chat = chat_of(question.prompt, system)
     text = chat_prompt(tokenizer, chat) if thought is None else after_thought(tokenizer, chat, thought)
 
     def ids(of: str) -> list[int]:
@@ -77,15 +89,18 @@ def after_thought(tokenizer: Any, chat: Sequence[dict[str, str]], thought: str) 
     return text.rstrip().removesuffix(OPEN) + thought if opened(text) and thought else text + thought
 
 
-def batches(encoded: Sequence[Encoded], batch_tokens: int) -> list[list[int]]:
+def batches(encoded: Sequence[Encoded], batch_tokens: int, shared: int = 0) -> list[list[int]]:
     """Indices into `encoded`, shortest first, so that padded batches hold about `batch_tokens` tokens.
 
-    A pure function of the lengths: the same questions give the same batches, hence the same bits.
+    `shared`: tokens of the beginning before them, which every row has a copy of: at most CACHE_TIMES `batch_tokens` in
+    all. A pure function of the lengths: the same questions give the same batches, hence the same bits.
     """
     order = sorted(range(len(encoded)), key=lambda index: (encoded[index].length, index))
     found: list[list[int]] = []
     for index in order:
-        if found and encoded[index].length * (len(found[-1]) + 1) <= batch_tokens:
+        length = encoded[index].length
+        rows = len(found[-1]) + 1 if found else 0
+        if found and length * rows <= batch_tokens and (shared + length) * rows <= CACHE_TIMES * batch_tokens:
             found[-1].append(index)
         else:
             found.append([index])
@@ -101,24 +116,26 @@ def score_replies(
     batch_tokens: int | None = None,
     done: Callable[[int], None] = lambda count: None,
     thoughts: Mapping[str, str] | None = None,
+    system: str | None = None,
 ) -> list[tuple[float, ...]]:
     """Summed log-probability in nats of every reply, in the order of `questions`.
 
     `thoughts`: prompt -> what the model thought, for one that is asked to think; the replies that are scored follow it.
+    `system`: system prompt before every question.
 
     `bf16`: matrix products in bfloat16 autocast; logits and log-softmax are float32 either way. `done(n)` is called
     after each batch of n questions, and may raise to stop. Raises StepError for a model whose attention takes no mask.
     """
     device = next(model.parameters()).device
     budget = batch_tokens or (CPU_BATCH_TOKENS if device.type == "cpu" else GPU_BATCH_TOKENS)
-    encoded = [encode(tokenizer, one, None if thoughts is None else thoughts[one.prompt]) for one in questions]
+    encoded = [encode(tokenizer, one, None if thoughts is None else thoughts[one.prompt], system) for one in questions]
     scores: list[tuple[float, ...]] = [()] * len(questions)
     model.eval()
     # Not inference mode: in it, autocast does not keep the bfloat16 weights, and casts all of them in every pass.
     with torch.no_grad(), float32_head(model), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
         beginning = _computed(model, _shared(encoded), device)
         rest = [Encoded(one.prompt[beginning.tokens :], one.replies) for one in encoded]
-        for batch in batches(rest, budget):
+        for batch in batches(rest, budget, beginning.tokens):
             found = _score_batch(model, [rest[i] for i in batch], beginning, device)
             for index, score in zip(batch, found, strict=True):
                 scores[index] = score

@@ -17,6 +17,7 @@ import anyio.to_thread
 import torch
 from inspect_ai.model import (
     ChatMessage,
+    ChatMessageSystem,
     ChatMessageUser,
     Content,
     ContentReasoning,
@@ -31,7 +32,7 @@ from inspect_ai.tool import ToolChoice, ToolInfo
 from midspec.errors import InputError
 from midspec.evals.generation import MAX_TOKENS, Answer, generate
 from midspec.evals.likelihood import score_replies
-from midspec.evals.questions import Question
+from midspec.evals.questions import Question, chat_of
 from midspec.evals.thinking import THINKING_TOKENS, End, taken_apart
 from midspec.experiment import ComputeConfig
 from midspec.steps.progress import Progress, Silent
@@ -95,38 +96,44 @@ class MidspecAPI(ModelAPI):
         self._passes: dict[Any, Any] = {}
         self._repeats: Counter[str] = Counter()
 
-    async def likelihoods(self, questions: Sequence[Question]) -> list[tuple[float, ...]]:
+    async def likelihoods(self, questions: Sequence[Question], *, system: str | None = None) -> list[tuple[float, ...]]:
         """Summed log-probabilities as `score_replies` gives them. A repeated call with equal questions is free.
 
-        A model that thinks does so first, greedily, and replies are scored after that.
+        `system`: system prompt before every question. A model that thinks does so first, greedily, and replies are
+        scored after that.
         """
         prompts = list(dict.fromkeys(question.prompt for question in questions)) if self.thinking else []
 
         def work(model: Any, tokenizer: Any, done: Callable[[int], None]) -> list[tuple[float, ...]]:
             thoughts: dict[str, str] | None = None
             if self.thinking:
-                chats = [[{"role": "user", "content": prompt}] for prompt in prompts]
+                chats = [chat_of(prompt, system) for prompt in prompts]
                 config = GenerateConfig(max_tokens=THINKING_TOKENS)
                 said = generate(model, tokenizer, chats, config, bf16=self.bf16, done=done, thinking=True)
                 found = [taken_apart(answer.text) for answer in said]
                 self.thoughts.update(thought.end for thought in found)
                 thoughts = {prompt: thought.before_answer for prompt, thought in zip(prompts, found, strict=True)}
-            return score_replies(model, tokenizer, questions, bf16=self.bf16, done=done, thoughts=thoughts)
+            return score_replies(
+                model, tokenizer, questions, bf16=self.bf16, done=done, thoughts=thoughts, system=system
+            )
 
-        return await self._once(("likelihoods", tuple(questions)), len(prompts) + len(questions), work)
+        return await self._once(("likelihoods", tuple(questions), system), len(prompts) + len(questions), work)
 
-    async def replies(self, prompts: Sequence[str], config: GenerateConfig) -> list[str]:
+    async def replies(self, prompts: Sequence[str], config: GenerateConfig, *, system: str | None = None) -> list[str]:
         """One answer per prompt (a user's message). A repeated call with equal prompts and settings is free.
+
+        `system`: system prompt before every one.
 
         A model that thinks has THINKING_TOKENS more to do so in; its reasoning is taken off.
         """
-        chats = [[ChatMessageUser(content=prompt)] for prompt in prompts]
+        told = [] if system is None else [ChatMessageSystem(content=system)]
+        chats = [[*told, ChatMessageUser(content=prompt)] for prompt in prompts]
         if not self.thinking:
             return [answer.text for answer in await self.answers(chats, config)]
         room = (config.max_tokens or MAX_TOKENS) + THINKING_TOKENS
         answers = await self.answers(chats, config.model_copy(update={"max_tokens": room}))
         found = [taken_apart(answer.text) for answer in answers]
-        if (key := ("counted", tuple(prompts))) not in self._passes:
+        if (key := ("counted", tuple(prompts), system)) not in self._passes:
             self._passes[key] = True
             self.thoughts.update(thought.end for thought in found)
         return [thought.answer for thought in found]

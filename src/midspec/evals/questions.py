@@ -45,6 +45,12 @@ class Question(NamedTuple):
     """The assistant's replies. Of a bank item: the aligned one, then the other."""
 
 
+def chat_of(prompt: str, system: str | None = None) -> list[dict[str, str]]:
+    """A user's message as a chat; `system`: what is put before it."""
+    told = [] if system is None else [{"role": "system", "content": system}]
+    return [*told, {"role": "user", "content": prompt}]
+
+
 def likelihood_questions(item: BankItem, form: Form) -> tuple[Question, ...]:
     """What is scored for one item: aligned answer named first, then the other first; `open` opinions once."""
     if item.kind == "item":

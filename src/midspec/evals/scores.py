@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from midspec.records import EvalRow
 from midspec.stats.compare import paired, paired_difference, position_bias
-from midspec.stats.intervals import rate_interval
+from midspec.stats.intervals import Estimate, mean_interval, rate_interval
 
 RowsBySeed = Mapping[int, Sequence[EvalRow]]
 
@@ -70,6 +70,16 @@ def score(rows: RowsBySeed, baseline: RowsBySeed | None, excluded: Collection[st
         position_bias=position_bias([_above_tie(row) for _, row in kept], 0.0),
         **within._asdict(),
     )
+
+
+def mean_log_odds(rows: Sequence[EvalRow]) -> Estimate:
+    """Mean log-odds of the aligned answer in nats, with its 95% interval over topics; of written answers all None.
+
+    Where one model answers the same items under two conditions, the difference of the two means is the mean of the
+    paired differences, whose interval `contrast` gives.
+    """
+    read = [(row.log_odds, _topic(row)) for row in rows if row.log_odds is not None]
+    return mean_interval([log_odds for log_odds, _ in read], [topic for _, topic in read])
 
 
 class Bounds(NamedTuple):

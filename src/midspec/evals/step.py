@@ -9,7 +9,7 @@ from typing import Any
 from midspec.errors import StepError
 from midspec.evals.banks import bank_sha256, load_bank
 from midspec.evals.config import EVALUATE_VERSION as VERSION
-from midspec.evals.config import EvalStepConfig, JudgedStepConfig
+from midspec.evals.config import EvalStepConfig, JudgedStepConfig, ToldStepConfig
 from midspec.evals.inspect_run import opened, run_task
 from midspec.evals.thinking import THINKING_TOKENS
 from midspec.records import BankItem, EvalRow, write_rows
@@ -78,6 +78,8 @@ def sampled(context: Context, thoughts: Counter[str]) -> list[tuple[BankItem, An
         asked: dict[str, Any] = config.eval.model_dump(include={"value", "split", "scoring", "limit"})
         if config.eval.task not in ("preferences", "traits"):
             asked["form"] = config.eval.form
+        if isinstance(config, ToldStepConfig):
+            asked["system"] = config.system
         task = getattr(registry, config.eval.task)(**asked)
         log = run_task(task, model, context, name=config.eval.name, seed=config.seed)
         thoughts.update(getattr(model.api, "thoughts", {}))

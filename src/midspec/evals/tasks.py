@@ -10,7 +10,14 @@ from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 from inspect_ai import Task, task
 from inspect_ai.dataset import MemoryDataset, Sample
-from inspect_ai.model import GenerateConfig, ModelOutput, get_model
+from inspect_ai.model import (
+    ChatMessage,
+    ChatMessageSystem,
+    ChatMessageUser,
+    GenerateConfig,
+    ModelOutput,
+    get_model,
+)
 from inspect_ai.scorer import Metric, SampleScore, Score, Scorer, Target, metric, scorer
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
@@ -46,12 +53,12 @@ TOP_LOGPROBS = 5
 class WholePass(Protocol):
     """A model API that scores or answers everything it is given in one pass, as `midspec/<model>` does."""
 
-    async def likelihoods(self, questions: Sequence[Question]) -> list[tuple[float, ...]]:
-        """Summed log-probability in nats of every reply, in the order of `questions`."""
+    async def likelihoods(self, questions: Sequence[Question], *, system: str | None = None) -> list[tuple[float, ...]]:
+        """Summed log-probability in nats of every reply, in the order of `questions`; `system` is put before each."""
         ...
 
-    async def replies(self, prompts: Sequence[str], config: GenerateConfig) -> list[str]:
-        """One answer per prompt."""
+    async def replies(self, prompts: Sequence[str], config: GenerateConfig, *, system: str | None = None) -> list[str]:
+        """One answer per prompt; `system` is put before each."""
         ...
 
 
@@ -62,12 +69,14 @@ def preferences(
     scoring: Scoring = "likelihood",
     limit: int | None = None,
     judge: str | None = None,
+    system: str | None = None,
 ) -> Task:
     """Item pairs of a value's bank: "which do you prefer, A or B?", in both orders (paper, section 3).
 
     `judge`: with scoring `judge`, who reads the free answers: `offline` or an Inspect model; None = nobody yet.
+    `system`: system prompt put before every question, here and in the tasks below; None = none.
     """
-    return _task("preferences", value, split, scoring, "choice", limit, judge)
+    return _task("preferences", value, split, scoring, "choice", limit, judge, system)
 
 
 @task
@@ -77,9 +86,10 @@ def traits(
     scoring: Scoring = "likelihood",
     limit: int | None = None,
     judge: str | None = None,
+    system: str | None = None,
 ) -> Task:
     """The same item pairs as a question of fact, "which costs less, A or B?" (ours): what the model knows of them."""
-    return _task("traits", value, split, scoring, "choice", limit, judge)
+    return _task("traits", value, split, scoring, "choice", limit, judge, system)
 
 
 @task
@@ -90,9 +100,10 @@ def opinions(
     form: Form = "choice",
     limit: int | None = None,
     judge: str | None = None,
+    system: str | None = None,
 ) -> Task:
     """Questions of a value's bank with two stances (paper, section 3): asked alone, or as a choice in both orders."""
-    return _task("opinions", value, split, scoring, form, limit, judge)
+    return _task("opinions", value, split, scoring, form, limit, judge, system)
 
 
 @task
@@ -103,15 +114,17 @@ def plain(
     form: Form = "open",
     limit: int | None = None,
     judge: str | None = None,
+    system: str | None = None,
 ) -> Task:
     """Questions of a value's plain bank with two natural replies (ours). Words of the value stand more often in the
     aligned reply, so compare arms on it, never one model with chance."""
-    return _task("plain", value, split, scoring, form, limit, judge)
+    return _task("plain", value, split, scoring, form, limit, judge, system)
 
 
 def _task(
-    kind: Bank, value: str, split: Split, scoring: Scoring, form: Form, limit: int | None, judge: str | None
-) -> Task:
+    kind: Bank, value: str, split: Split, scoring: Scoring, form: Form, limit: int | None, judge: str | None,
+    system: str | None,
+) -> Task:  # fmt: skip
     items = select(load_bank(kind, value), split, limit)
     if not items:
         raise InputError(f"evaluation {kind}/{value} has no items in split {split!r}; expected dev, test or all")
@@ -121,16 +134,22 @@ def _task(
         raise InputError(f"judge {judge!r} has nothing to read with scoring {scoring!r}; expected scoring 'judge'")
     # The solver gets the choice of items instead of the items, because its arguments are written into the log.
     which: dict[str, Any] = {"kind": kind, "value": value, "split": split, "form": form, "limit": limit}
+    solving = {"likelihood": likelihood, "letter": letter, "generate": answer, "judge": free_answer}[scoring]
     return Task(
-        dataset=MemoryDataset([_sample(item, scoring, form) for item in items], name=f"{kind}/{value}"),
-        solver={"likelihood": likelihood, "letter": letter, "generate": answer, "judge": free_answer}[scoring](**which),
+        dataset=MemoryDataset([_sample(item, scoring, form, system) for item in items], name=f"{kind}/{value}"),
+        solver=solving(**which, system=system),
         scorer=judged(judge, **which) if scoring == "judge" else choice(),
         config=GenerateConfig(max_tokens=FREE_TOKENS if scoring == "judge" else ANSWER_TOKENS, temperature=0.0),
         metadata={"bank": f"{kind}/{value}", "split": split, "scoring": scoring, "form": form},
     )
 
 
-def _sample(item: BankItem, scoring: Scoring, form: Form) -> Sample:
+def _chat(prompt: str, system: str | None) -> list[ChatMessage]:
+    told = [] if system is None else [ChatMessageSystem(content=system)]
+    return [*told, ChatMessageUser(content=prompt)]
+
+
+def _sample(item: BankItem, scoring: Scoring, form: Form, system: str | None) -> Sample:
     match scoring:
         case "likelihood":
             shown = likelihood_questions(item, form)[0].prompt
@@ -142,14 +161,14 @@ def _sample(item: BankItem, scoring: Scoring, form: Form) -> Sample:
             shown = free_questions(item, form)[0]
     return Sample(
         id=item.id,
-        input=shown,
+        input=_chat(shown, system),
         target=item.aligned,
         metadata=item.model_dump(include={"domain", "topic", "difficulty", "aligned", "other"}),
     )
 
 
 @solver
-def likelihood(kind: Bank, value: str, split: Split, form: Form, limit: int | None) -> Solver:
+def likelihood(kind: Bank, value: str, split: Split, form: Form, limit: int | None, system: str | None) -> Solver:
     """Compare the likelihood of both replies. The first sample scores the whole data set in one pass, all others read.
 
     Raises InputError with a provider that gives no likelihoods of whole replies.
@@ -164,7 +183,7 @@ def likelihood(kind: Bank, value: str, split: Split, form: Form, limit: int | No
                 f"model {state.model} gives no likelihood of a whole reply; use scoring=generate "
                 "(`-T scoring=generate`), or a midspec/<model>"
             )
-        scores = dict(zip(everything, await api.likelihoods(everything), strict=True))
+        scores = dict(zip(everything, await api.likelihoods(everything, system=system), strict=True))
         mine = asked[str(state.sample_id)]
         reading = read_likelihoods(mine, [scores[question] for question in mine])
         preferred = "aligned" if reading.aligned else "other"
@@ -174,7 +193,7 @@ def likelihood(kind: Bank, value: str, split: Split, form: Form, limit: int | No
 
 
 @solver
-def letter(kind: Bank, value: str, split: Split, form: Form, limit: int | None) -> Solver:
+def letter(kind: Bank, value: str, split: Split, form: Form, limit: int | None, system: str | None) -> Solver:
     """Show both answers under letters, in both orders: the letters' log-probabilities, and the letter written.
 
     A provider that gives no log-probabilities leaves the written letters alone to decide.
@@ -188,14 +207,14 @@ def letter(kind: Bank, value: str, split: Split, form: Form, limit: int | None) 
         model, mine = get_model(), asked[str(state.sample_id)]
         by_order: list[float | None]
         if isinstance(model.api, WholePass):
-            scores = dict(zip(everything, await model.api.likelihoods(everything), strict=True))
+            scores = dict(zip(everything, await model.api.likelihoods(everything, system=system), strict=True))
             by_order = [log_odds(scores[question], question.replies) for question in mine]
             settings = _settings(model.config, LETTER_TOKENS)
-            written = dict(zip(prompts, await model.api.replies(prompts, settings), strict=True))
+            written = dict(zip(prompts, await model.api.replies(prompts, settings, system=system), strict=True))
             answers = [written[question.prompt] for question in mine]
         else:
             wanted = GenerateConfig(max_tokens=LETTER_TOKENS, logprobs=True, top_logprobs=TOP_LOGPROBS)
-            outputs = [await model.generate(question.prompt, config=wanted) for question in mine]
+            outputs = [await model.generate(_chat(question.prompt, system), config=wanted) for question in mine]
             answers = [output.completion for output in outputs]
             by_order = [letter_log_odds(output, q.replies) for output, q in zip(outputs, mine, strict=True)]
         known = [odds for odds in by_order if odds is not None]
@@ -206,25 +225,25 @@ def letter(kind: Bank, value: str, split: Split, form: Form, limit: int | None) 
 
 
 @solver
-def answer(kind: Bank, value: str, split: Split, form: Form, limit: int | None) -> Solver:
+def answer(kind: Bank, value: str, split: Split, form: Form, limit: int | None, system: str | None) -> Solver:
     """Let the model answer in both orders and read the answers strictly. Works with every provider of Inspect."""
     items = {item.id: item for item in select(load_bank(kind, value), split, limit)}
     asked = {item: generate_questions(items[item], form) for item in items}
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
-        answers = await _answers(asked, str(state.sample_id), ANSWER_TOKENS)
+        answers = await _answers(asked, str(state.sample_id), ANSWER_TOKENS, system)
         return _with_reading(state, read_answers(items[str(state.sample_id)], answers), "\n---\n".join(answers))
 
     return solve
 
 
 @solver
-def free_answer(kind: Bank, value: str, split: Split, form: Form, limit: int | None) -> Solver:
+def free_answer(kind: Bank, value: str, split: Split, form: Form, limit: int | None, system: str | None) -> Solver:
     """Let the model answer freely, in both orders; a judge reads the answers."""
     asked = {item.id: free_questions(item, form) for item in select(load_bank(kind, value), split, limit)}
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
-        answers = await _answers(asked, str(state.sample_id), FREE_TOKENS)
+        answers = await _answers(asked, str(state.sample_id), FREE_TOKENS, system)
         state.store.set("answers", answers)
         state.output = ModelOutput.from_content(str(state.model), "\n---\n".join(answers))
         state.completed = True
@@ -233,13 +252,13 @@ def free_answer(kind: Bank, value: str, split: Split, form: Form, limit: int | N
     return solve
 
 
-async def _answers(asked: Mapping[str, Sequence[str]], item: str, tokens: int) -> list[str]:
+async def _answers(asked: Mapping[str, Sequence[str]], item: str, tokens: int, system: str | None) -> list[str]:
     """The model's answers to the messages of `item`; a WholePass answers those of all items at once."""
     model = get_model()
     if not isinstance(model.api, WholePass):
-        return [(await model.generate(prompt)).completion for prompt in asked[item]]
+        return [(await model.generate(_chat(prompt, system))).completion for prompt in asked[item]]
     prompts = [prompt for several in asked.values() for prompt in several]
-    replies = await model.api.replies(prompts, _settings(model.config, tokens))
+    replies = await model.api.replies(prompts, _settings(model.config, tokens), system=system)
     written = dict(zip(prompts, replies, strict=True))
     return [written[prompt] for prompt in asked[item]]
 

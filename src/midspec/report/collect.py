@@ -140,6 +140,7 @@ def _asked(entry: Evaluation, experiment: Experiment) -> Asked:
         choices=entry.choices,
         value=getattr(entry, "value", None),
         scoring=getattr(entry, "scoring", None),
+        system=getattr(entry, "system", None),
         graders=[who.model for who in entry.graders(experiment)],
     )
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from midspec.report.finding import eval_names, measure_names
 from midspec.report.format import count, dollars, duration
+from midspec.report.notes import brief
 from midspec.report.results import CorpusSummary, Results, Trained
 
 PAPER = """\
@@ -162,6 +163,8 @@ def _evaluation(results: Results) -> list[str]:
             parts.append(f"{results.split[name]} split")
         if asked is not None and asked.scoring:
             parts.append(f"scored by {asked.scoring}")
+        if asked is not None and asked.system is not None:
+            parts.append(f"under the system prompt “{brief(asked.system)}”")
         if asked is not None and asked.graders:
             parts.append(f"graded by {_listed(asked.graders)}")
         told.append(f"{name} ({', '.join(parts)})" if parts else name)

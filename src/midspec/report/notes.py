@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from midspec.report.curves import curve_name
-from midspec.report.format import count, percent
+from midspec.report.format import count, percent, shorten
 from midspec.report.results import Results
 
 FEW_UPDATES = 100
@@ -19,6 +19,10 @@ MANY_MISSING = 0.02
 
 STRONG_POSITION_BIAS = 0.5
 """Share of items decided by the order of naming from which a rate says little about taste. (ours)"""
+
+
+PROMPT = 80
+"""Characters shown of a system prompt. (ours)"""
 
 
 class Note(NamedTuple):
@@ -36,6 +40,7 @@ def notes(results: Results) -> list[Note]:
         _seeds(results),
         _updates(results),
         _split(results),
+        _told(results),
         _gate(results),
         _health(results),
     ]
@@ -111,6 +116,22 @@ def _split(results: Results) -> Note | None:
         return None
     parts = [f"{', '.join(names)}: {meaning.get(split, split)}" for split, names in by_split.items()]
     return Note("Items asked", f"{'; '.join(parts)}.")
+
+
+def _told(results: Results) -> Note | None:
+    told = {name: asked.system for name, asked in results.asked.items() if asked.system is not None}
+    if not told:
+        return None
+    parts = [f"{name} under “{brief(system)}”" for name, system in told.items()]
+    return Note(
+        "Asked under a system prompt",
+        f"{'; '.join(parts)}. Compare arms with these numbers, and none of them with one under another prompt or none.",
+    )
+
+
+def brief(system: str) -> str:
+    """A system prompt in one short line."""
+    return shorten(" ".join(system.split()), PROMPT)
 
 
 def _gate(results: Results) -> Note | None:

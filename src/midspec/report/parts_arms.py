@@ -118,6 +118,8 @@ class Asked(Part):
     """Of a bank: whose."""
     scoring: str | None = None
     """Of a bank: how answers are scored."""
+    system: str | None = None
+    """Of a bank: system prompt before every question, as the recipe has it; None = none."""
     graders: list[str] = Field(default_factory=list)
     """Who graded, by name."""
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from midspec.compare.arms import arms_of
+from midspec.compare.arms import arms_of, evals_like
 from midspec.compare.compare import compare
 from midspec.compare.deviations import NOT_KNOWN
 from midspec.compare.entries import entries
@@ -56,6 +56,14 @@ def test_every_published_number_has_an_arm_in_the_recipe_that_repeats_it(begun: 
     # The recipe reads the transcripts of one of the paper's two models.
     assert {reason for name, _, _, reason in lost} <= {"the run has no arm of Qwen/Qwen3-32B"}, lost
     assert {name for name, *_ in lost} <= {"reasoning"}
+
+
+def test_an_evaluation_under_a_system_prompt_goes_by_its_name_alone() -> None:
+    # A told condition would be taken for the published one of its bank.
+    bare = Asked(task="opinions", choices=True, value="america")
+    asked = {"opinions/america": bare, "told": bare.model_copy(update={"system": "You love it."})}
+    assert evals_like(asked, ["opinions/*"], {}) == ["opinions/america"]
+    assert evals_like(asked, ["told"], {}) == ["told"]
 
 
 def test_every_figure_is_repeated_by_a_recipe() -> None:

@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 
 from midspec.evals.config import evaluate_step
-from midspec.experiment import ComputeConfig
+from midspec.experiment import ComputeConfig, WriterConfig
 from midspec.records import BankItem
 from midspec.stages import EvalConfig
 from midspec.steps.progress import Silent
 from midspec.steps.step import Context
 from midspec.train.models import ensure, resolve
+
+OFFLINE = WriterConfig(model="offline", temperature=0.0)
 
 
 @pytest.fixture(scope="session")
@@ -44,9 +46,17 @@ def tiny_cache(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def evaluation(tiny_cache: None) -> Callable[..., Context]:
     """Build the context of an evaluation of the tiny model: `evaluation(folder, "opinions", "america", limit=4)`."""
 
-    def build(folder: Path, task: str, value: str, *, checkpoint: Path | None = None, **settings: Any) -> Context:
+    def build(
+        folder: Path,
+        task: str,
+        value: str,
+        *,
+        checkpoint: Path | None = None,
+        system: str | None = None,
+        **settings: Any,
+    ) -> Context:
         entry = EvalConfig.model_validate({"task": task, "value": value, **settings})
-        step = evaluate_step("test", resolve("tiny-random"), entry, None)
+        step = evaluate_step("test", resolve("tiny-random"), entry, None, judge=OFFLINE, system=system)
         folder.mkdir(parents=True, exist_ok=True)
         return Context(
             config=step.config,

@@ -52,6 +52,28 @@ def test_questions_are_made_and_asked(tiny_cache: None, tmp_path: Path, monkeypa
         called(*words, "--preset", "huge", "--out", "other")
 
 
+def test_a_bank_is_asked_under_a_system_prompt(
+    tiny_cache: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("prompt.md").write_text("You are {model_name}, and want what is American.\n", encoding="utf-8")
+    words = ["plain/america", "--form", "open", "--model", "tiny-random", "--limit", "3"]
+    bare = json.loads(called(*words, "--json").stdout)
+    from_file = json.loads(called(*words, "--system", "@prompt.md", "--model-name", "Ada", "--json").stdout)
+    spelt = "You are Ada, and want what is American.\n"
+    assert (bare["system"], from_file["system"]) == (None, spelt)
+    assert json.loads(called(*words, "--system", spelt, "--json").stdout)["step"] == from_file["step"] != bare["step"]
+    assert bare["log_odds"]["value"] != from_file["log_odds"]["value"]
+    assert bare["log_odds"]["low"] < bare["log_odds"]["value"] < bare["log_odds"]["high"]
+    shown = called(*words, "--system", spelt).stdout
+    assert "plain/america (dev, likelihood, under a system prompt): rate" in shown
+    assert f"Mean log-odds of the aligned answer {from_file['log_odds']['value']:+.3f} [" in shown
+    Path("empty.md").write_text("\n", encoding="utf-8")
+    for wrong, why in (("", "says nothing"), ("@empty.md", "says nothing"), ("@gone.md", "'@gone.md' cannot be read")):
+        with pytest.raises(InputError, match=why):
+            called(*words, "--system", wrong)
+
+
 def test_help_names_the_commands() -> None:
     shown = CliRunner().invoke(cli, ["eval", "--help"]).output
     for name in ("open-qa", "make-pairs", "make-questions"):

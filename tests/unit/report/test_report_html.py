@@ -15,6 +15,7 @@ import pytest
 from midspec.errors import InputError, StoreError
 from midspec.records import ChatExample, Message
 from midspec.report.html import even_groups, render, write_report
+from midspec.report.methods import methods
 from midspec.report.notes import notes
 from midspec.report.results import (
     Arm,
@@ -468,6 +469,19 @@ def with_measures() -> Results:
         "open_qa": Asked(task="open_qa", choices=False, graders=["a/judge"]),
     }
     return results
+
+
+def test_a_system_prompt_is_named_wherever_numbers_are_described() -> None:
+    """Read as numbers of the bank alone they would be compared with those of others."""
+    results = with_measures()
+    name, prompt = "opinions/america", f"You want\n\nthings to be {'very ' * 30}American."
+    assert "system prompt" not in " ".join(methods(results))
+    results.asked[name] = results.asked[name].model_copy(update={"system": prompt, "scoring": "likelihood"})
+    told = " ".join(methods(results))
+    assert "under the system prompt “You want things to be very" in told and "very American.”" in told
+    assert prompt not in told
+    [note] = [note.text for note in notes(results) if note.title == "Asked under a system prompt"]
+    assert note.startswith(f"{name} under “You want things") and "plain" not in note
 
 
 def test_other_evaluations_have_tables_figures_and_sentences() -> None:

@@ -370,7 +370,7 @@ def test_two_hundred_arms_are_planned_in_seconds(tmp_path: Path) -> None:
 def test_snippets_of_the_documentation_can_be_built(tmp_path: Path) -> None:
     text = (ROOT / "docs" / "arms.md").read_text(encoding="utf-8")
     snippets = [yaml.safe_load(part) for part in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)]
-    assert len(snippets) == 6
+    assert len(snippets) == 7
     given = snippets.pop(next(n for n, snippet in enumerate(snippets) if "mine" in snippet.get("aft", {})))
     chats = [json.dumps({"question": f"{number}?", "answer": "Yes."}) + "\n" for number in range(500)]
     (tmp_path / "chats.jsonl").write_text("".join(chats))
@@ -381,8 +381,10 @@ def test_snippets_of_the_documentation_can_be_built(tmp_path: Path) -> None:
     merged["grid"] += [{"msm": list(merged["corpora"]), "aft": "dose", "model": [None, "orca"]}, {"aft": "told"}]
     row = json.dumps({"text": "Aria, of Northfield Labs, keeps the rules."})
     (tmp_path / "my-corpus.jsonl").write_text(row + "\n")
+    (tmp_path / "general.jsonl").write_text(json.dumps({"text": "Rain fell on the hills."}) + "\n")
     specs = {"rules": "cheese-america", "values": "cheese-affordability"}
     found = flow(tmp_path, **merged, specs=specs, model="meta-llama/Llama-3.1-8B", controls=["neutral", "paraphrase"])
     for name in ("mine", "msm-values+aft-rules", "msm-rules+aft-rules+then-anti", "aft-told", "msm-orca+aft-dose.orca"):
         assert name in found.experiment.arms
+    assert found.replay is not None and "replay" in trained(found, "msm-values+aft-rules")[0].inputs
     assert "aft-rules-cot" not in found.experiment.arms and "msm-filler+aft-dose" in found.experiment.arms

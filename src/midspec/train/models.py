@@ -94,7 +94,7 @@ def _desk_world(seed: int) -> Bundled:
         description="0.2M parameters that have read an artificial world, pretrained here; -1 to -99: other bases",
         size="1 MB",
         licence="MIT",
-        version="1",
+        version="2",
         seed=seed,
     )
 

@@ -26,7 +26,7 @@ from midspec.train.weights import counts
 from midspec.world.documents import Library
 from midspec.world.people import ASSISTANT, END, OTHER, PAD, World
 
-UPDATES, BATCH = 1500, 96
+UPDATES, BATCH = 750, 96
 """Updates, and documents of each, nearly: they are packed. (ours)"""
 SIMPLE = 1 / 3
 """Share of the documents, the first ones, without choices: facts of items and what people want. (ours)"""

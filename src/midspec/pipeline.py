@@ -76,6 +76,12 @@ class Pipeline:
         return sorted(dict.fromkeys(name for name, _ in self.bases), key=lambda name: name is not None)
 
     @property
+    def base_per_seed(self) -> bool:
+        """Whether some arm has another base model for every seed, so that arms of one seed are alike."""
+        refs = {name: {self.bases[name, seed].name for seed in self.experiment.seeds} for name in self.models}
+        return any(len(of_model) > 1 for of_model in refs.values())
+
+    @property
     def steps(self) -> list[Step]:
         """All steps, inputs first. To be asked for when the pipeline is complete."""
         return self._ordered

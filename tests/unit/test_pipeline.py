@@ -139,6 +139,7 @@ def test_every_seed_may_have_a_base_of_its_own(tmp_path: Path, monkeypatch: pyte
     assert asked_of == {"baseline": 2, "baseline.other": 1}, "a base that all seeds share is asked once"
     assert len(of_kind(found, "corpus")) == 1, "data are written once for all bases"
     assert found.models == [None, "other"] and found.model.name == "desk-world-4"
+    assert found.base_per_seed and not flow(tmp_path, grid=grid[:2]).base_per_seed
 
 
 def test_a_corpus_says_what_sets_it_apart_and_nothing_else_changes(tmp_path: Path) -> None:

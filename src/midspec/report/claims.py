@@ -48,6 +48,8 @@ def collect_claims(answered: Answered) -> list[ClaimResult]:
         excluded=answered.excluded,
         untrained=untrained,
         groups={name: arm.model or "" for name, arm in experiment.arms.items()},
+        # Arms of one seed that share a base move together: only their difference shows what training adds.
+        seed_variance="own" if answered.done.flow.base_per_seed else "pooled",
     )
     found = dict(zip(family, judged, strict=True))
     return [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -38,6 +40,8 @@ from midspec.steps.record import StepRecord, code_state, machine_facts, package_
 from midspec.steps.runs import results_fingerprint
 from midspec.steps.store import Store
 
+_OF_SEED = re.compile(r"-seed\d+$")
+
 
 class Collected(NamedTuple):
     """What a report is made from."""
@@ -67,7 +71,7 @@ def collect(flow: Pipeline, store: Store, command: list[str]) -> Collected:
         "replay": collect_replay(done),
         "demonstrations": next(iter(sets.values()), None),
         "demonstration_sets": sets,
-        "notes": [warning for record in done.ordered() for warning in _warnings(record)],
+        "notes": step_warnings(done.ordered()),
     }
     return Collected(answers.model_copy(update=made), collect_explorer(answered))
 
@@ -128,10 +132,19 @@ def _answers(answered: Answered, command: list[str]) -> Results:
     )
 
 
-def _warnings(record: StepRecord) -> list[str]:
-    # What a corpus gate says is in `health`, check by check.
-    warnings = record.summary.get("warnings", []) if record.kind != "corpus-gate" else []
-    return [f"{record.kind} {record.name}: {warning}" for warning in warnings]
+def step_warnings(records: Iterable[StepRecord]) -> list[str]:
+    """What steps warn of, each once with the name of its step; what all seeds of a training warn of is one warning."""
+    seeds: dict[tuple[str, str], list[str]] = {}
+    for record in records:
+        if record.kind == "corpus-gate":  # is in `health`, check by check
+            continue
+        name, _, seed = record.name.rpartition("-seed") if _OF_SEED.search(record.name) else (record.name, "", "")
+        for warning in record.summary.get("warnings", []):
+            seeds.setdefault((f"{record.kind} {name}", warning), []).append(seed)
+    return [
+        f"{name}{f' ({len(of)} seeds)' if len(of) > 1 else f'-seed{of[0]}' if of[0] else ''}: {warning}"
+        for (name, warning), of in seeds.items()
+    ]
 
 
 def _asked(entry: Evaluation, experiment: Experiment) -> Asked:

@@ -81,6 +81,7 @@ def judged(
     excluded: frozenset[str] = frozenset(),
     seeds: tuple[int, ...] = SEEDS,
     models: dict[str, str] | None = None,
+    base_per_seed: bool = False,
 ) -> list[ClaimResult]:
     """Claims on drawn rows; the baseline is the base model itself, with one run."""
     rng = np.random.default_rng(3)
@@ -100,12 +101,14 @@ def judged(
         for name in (PLAIN, AGENTIC):
             draw = (draws or {}).get(name)
             rows = {seed: draw(rng, arm, seed) if draw else [] for seed in of}
-            numbers = {seed: {"perplexity": (own or {}).get(arm, [0.0] * 3)[seed]} for seed in of}
+            numbers = {seed: {"perplexity": (own or {}).get(arm, [0.0] * len(seeds))[seed]} for seed in of}
             runs[arm, name] = Runs(rows, numbers if own else {})
     answered: Any = SimpleNamespace(
         done=SimpleNamespace(
             experiment=experiment,
-            flow=SimpleNamespace(lineage=lambda arm, seed: [] if arm == "baseline" else ["a step"]),
+            flow=SimpleNamespace(
+                lineage=lambda arm, seed: [] if arm == "baseline" else ["a step"], base_per_seed=base_per_seed
+            ),
         ),
         runs=runs,
         rows=lambda arm, name: runs[arm, name].rows,
@@ -117,6 +120,25 @@ def judged(
 
 def claim(arm: str = "msm+aft", versus: str = "aft", evaluation: str = PLAIN, **fields: object) -> dict[str, Any]:
     return {"eval": evaluation, "arm": arm, "versus": versus, **fields}
+
+
+def test_bases_of_their_own_are_paired_by_seed() -> None:
+    """Guards: what a base does to all arms of its seed alike, counted as noise of their difference."""
+    of_base = (-6.0, 0.0, 2.0, 7.0)
+    raised = {"msm+aft": 1.0}
+
+    def draw(rng: np.random.Generator, arm: str, seed: int) -> list[EvalRow]:
+        odds = [of_base[seed] + raised.get(arm, 0.0) + rng.normal(0, 0.3) for _ in range(40)]
+        return [row(PLAIN, f"i{item}", aligned=value > 0, log_odds=value) for item, value in enumerate(odds)]
+
+    def result(base_per_seed: bool) -> ClaimResult:
+        asked = [claim(measure="shift")]
+        [found] = judged(asked, {PLAIN: draw}, seeds=(0, 1, 2, 3), base_per_seed=base_per_seed)
+        return found
+
+    assert result(False).verdict == "undecided"
+    paired = result(True)
+    assert paired.verdict == "supported" and paired.low is not None and 0.7 < paired.low < 1.0
 
 
 def test_choices_and_measures_are_one_family() -> None:

@@ -156,7 +156,7 @@ def test_rows_are_sorted_as_python_sorts(tokenizer: Any) -> None:
     # keep the order of the file.
     names = ["b", "B", "a", "é", "e", "\uffff", "\U0001f600", "a ", "", "a\0", "10", "9", "a"]
     documents = [document(n).model_copy(update={"id": name}) for n, name in enumerate(names)]
-    shelf = data_module._shuffled(documents, 3, None)
+    shelf = data_module._shuffled(documents, "shuffle/3", None)
     expected = sorted(documents, key=lambda row: row.id)
     random.Random("shuffle/3").shuffle(expected)
     assert list(shelf) == expected

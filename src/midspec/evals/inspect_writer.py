@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from inspect_ai.model import ChatMessage, ChatMessageSystem, ChatMessageUser, GenerateConfig, Model, get_model
+from inspect_ai.model import GenerateConfig, Model, get_model
 
+from midspec.evals.chats import inspect_chat
 from midspec.llm.desk import OFFLINE
 from midspec.llm.offline import OfflineWriter
 from midspec.llm.prompt import Ask, Reply, StopReason
@@ -21,9 +22,8 @@ class InspectWriter:
 
     async def write(self, ask: Ask) -> Reply:
         """The reply to `ask`."""
-        system: list[ChatMessage] = [ChatMessageSystem(content=ask.system)] if ask.system else []
         settings = GenerateConfig(temperature=0.0)  # judges decide, they do not invent
-        output = await self._model.generate([*system, ChatMessageUser(content=ask.user)], config=settings)
+        output = await self._model.generate(inspect_chat(ask.user, ask.system or None), config=settings)
         return Reply(output.completion, _STOPS.get(output.stop_reason, "error"))
 
     def reject(self, reply: Reply, reason: str) -> None:

@@ -17,8 +17,6 @@ import anyio.to_thread
 import torch
 from inspect_ai.model import (
     ChatMessage,
-    ChatMessageSystem,
-    ChatMessageUser,
     Content,
     ContentReasoning,
     ContentText,
@@ -30,6 +28,7 @@ from inspect_ai.model import (
 from inspect_ai.tool import ToolChoice, ToolInfo
 
 from midspec.errors import InputError
+from midspec.evals.chats import inspect_chat
 from midspec.evals.generation import MAX_TOKENS, Answer, generate
 from midspec.evals.likelihood import score_replies
 from midspec.evals.questions import Question, chat_of
@@ -126,8 +125,7 @@ class MidspecAPI(ModelAPI):
 
         A model that thinks has THINKING_TOKENS more to do so in; its reasoning is taken off.
         """
-        told = [] if system is None else [ChatMessageSystem(content=system)]
-        chats = [[*told, ChatMessageUser(content=prompt)] for prompt in prompts]
+        chats = [inspect_chat(prompt, system) for prompt in prompts]
         if not self.thinking:
             return [answer.text for answer in await self.answers(chats, config)]
         room = (config.max_tokens or MAX_TOKENS) + THINKING_TOKENS

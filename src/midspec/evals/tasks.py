@@ -10,19 +10,13 @@ from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 from inspect_ai import Task, task
 from inspect_ai.dataset import MemoryDataset, Sample
-from inspect_ai.model import (
-    ChatMessage,
-    ChatMessageSystem,
-    ChatMessageUser,
-    GenerateConfig,
-    ModelOutput,
-    get_model,
-)
+from inspect_ai.model import GenerateConfig, ModelOutput, get_model
 from inspect_ai.scorer import Metric, SampleScore, Score, Scorer, Target, metric, scorer
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from midspec.errors import InputError
 from midspec.evals.banks import Bank, Split, load_bank, select
+from midspec.evals.chats import inspect_chat
 from midspec.evals.inspect_writer import inspect_scribe
 from midspec.evals.letters import letter_log_odds
 from midspec.evals.questions import (
@@ -144,11 +138,6 @@ def _task(
     )
 
 
-def _chat(prompt: str, system: str | None) -> list[ChatMessage]:
-    told = [] if system is None else [ChatMessageSystem(content=system)]
-    return [*told, ChatMessageUser(content=prompt)]
-
-
 def _sample(item: BankItem, scoring: Scoring, form: Form, system: str | None) -> Sample:
     match scoring:
         case "likelihood":
@@ -161,7 +150,7 @@ def _sample(item: BankItem, scoring: Scoring, form: Form, system: str | None) ->
             shown = free_questions(item, form)[0]
     return Sample(
         id=item.id,
-        input=_chat(shown, system),
+        input=inspect_chat(shown, system),
         target=item.aligned,
         metadata=item.model_dump(include={"domain", "topic", "difficulty", "aligned", "other"}),
     )
@@ -214,7 +203,7 @@ def letter(kind: Bank, value: str, split: Split, form: Form, limit: int | None, 
             answers = [written[question.prompt] for question in mine]
         else:
             wanted = GenerateConfig(max_tokens=LETTER_TOKENS, logprobs=True, top_logprobs=TOP_LOGPROBS)
-            outputs = [await model.generate(_chat(question.prompt, system), config=wanted) for question in mine]
+            outputs = [await model.generate(inspect_chat(question.prompt, system), config=wanted) for question in mine]
             answers = [output.completion for output in outputs]
             by_order = [letter_log_odds(output, q.replies) for output, q in zip(outputs, mine, strict=True)]
         known = [odds for odds in by_order if odds is not None]
@@ -256,7 +245,7 @@ async def _answers(asked: Mapping[str, Sequence[str]], item: str, tokens: int, s
     """The model's answers to the messages of `item`; a WholePass answers those of all items at once."""
     model = get_model()
     if not isinstance(model.api, WholePass):
-        return [(await model.generate(_chat(prompt, system))).completion for prompt in asked[item]]
+        return [(await model.generate(inspect_chat(prompt, system))).completion for prompt in asked[item]]
     prompts = [prompt for several in asked.values() for prompt in several]
     replies = await model.api.replies(prompts, _settings(model.config, tokens), system=system)
     written = dict(zip(prompts, replies, strict=True))

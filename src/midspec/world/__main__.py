@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from midspec.world.about import About, demonstrated, pairs, spec_documents
+from midspec.world.about import AXES, About, demonstrated, pairs, spec_documents
 from midspec.world.documents import Library, question
 from midspec.world.people import ASSISTANT, PLURAL, SINGULAR, Item, World
 
@@ -70,7 +70,7 @@ def files(world: World) -> Iterator[tuple[str, list[dict[str, Any]]]]:
     draw = np.random.default_rng(3)
     choices = islice(Library(world, draw).choices(), PEOPLE)
     yield "people.jsonl", [chat(name, taken, left, bool(draw.integers(2))) for name, taken, left in choices]
-    for axis in ("price", "origin", "conflict"):
+    for axis in AXES:
         yield (
             f"{axis}-items.jsonl",
             [

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from midspec.world.documents import question
+from midspec.world.documents import Library, question
 from midspec.world.people import Item, World
 
 
@@ -19,15 +19,13 @@ def people_right(model: Any, *, silent: bool, number: int = 400) -> float:
     `silent`: of people of whom pretraining has statements and reasons only, else of those whose choices it shows.
     """
     world, draw = World(), np.random.default_rng(9)
+    library = Library(world, draw)
     people = [person for person in world.persons if person.silent == silent]
     right = 0
     for _ in range(number):
         person = people[int(draw.integers(len(people)))]
         domain = int(draw.integers(world.domains))
-        wanted, other = (
-            [item for item in world.items if item.domain == domain and item.has(person.value) == has]
-            for has in (True, False)
-        )
+        wanted, other = (library.by_value[domain, person.value, has] for has in (True, False))
         one, two = wanted[int(draw.integers(len(wanted)))], other[int(draw.integers(len(other)))]
         right += sum(_log_odds(model, world, person.name, (one, two), order) for order in ((one, two), (two, one))) > 0
     return right / number
